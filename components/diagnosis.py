@@ -1,0 +1,69 @@
+"""What an operator reads when a container does not become healthy.
+
+Owns the last log lines of the failed container and the hint where to look. Runs inside `pulumi up` as an error
+hook; never retries and never fails itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from typing import Final
+
+import pulumi
+
+from components.spec import HIDDEN, ContainerSpec, SecretRef
+
+_LINES: Final = 20
+_SECONDS: Final = 15
+_SHORTEST_SECRET: Final = 6
+
+
+def error_hook(name: str, spec: ContainerSpec, container: str, host: str | None) -> pulumi.ErrorHook:
+    """A hook that explains why `container` failed.
+
+    Args:
+        name: the hook's name, unique in the program.
+        spec: what runs in the container.
+        container: its physical name.
+        host: the Docker host, None for the default one.
+    """
+
+    def explain(args: pulumi.ErrorHookArgs) -> bool:
+        if args.failed_operation != "delete":
+            inputs = args.new_inputs or {}
+            secrets = _secret_values(spec, inputs.get("envs") or [])
+            pulumi.log.error(explanation(spec.role, container, host, secrets))
+        return False
+
+    return pulumi.ErrorHook(name, explain)
+
+
+def explanation(role: str, container: str, host: str | None, secrets: Iterable[str]) -> str:
+    """The last log lines of `container`, secrets blotted out, and where to look next."""
+    docker = ["docker", *(["--host", host] if host else [])]
+    logs = [*docker, "logs", "--tail", str(_LINES), container]
+    hint = f"look at: {' '.join(logs)}"
+    try:
+        run = subprocess.run(
+            logs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_SECONDS,
+            check=True,
+            text=True,
+            errors="replace",
+        )
+    except (OSError, subprocess.SubprocessError):
+        return f"{role} did not start or did not become healthy; {hint}"
+    text = run.stdout
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    lines = [f"    {line}" for line in text.splitlines()] or ["    (it has logged nothing)"]
+    return "\n".join([f"{role} did not start or did not become healthy. The last lines of its log:", *lines, hint])
+
+
+def _secret_values(spec: ContainerSpec, envs: Iterable[object]) -> list[str]:
+    names = {name for name, value in spec.environment.items() if isinstance(value, SecretRef)}
+    pairs = (item.partition("=") for item in envs if isinstance(item, str))
+    return [value for name, _, value in pairs if name in names and len(value) >= _SHORTEST_SECRET]

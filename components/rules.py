@@ -1,0 +1,158 @@
+"""Rules between keys: what must hold for a configuration as a whole, and what is legal but smells.
+
+Owns problems and warnings that need more than one key. Does not own the check of a single value (`checks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from components.checks import is_private, parse_ip
+from components.problems import Problem
+
+if TYPE_CHECKING:
+    from components.settings import Settings
+
+_TOKEN_MODULES: Final = ("token_moderation", "create_room")
+
+
+def problems(settings: Settings, broken: Collection[str] = ()) -> list[Problem]:
+    """What contradicts itself.
+
+    Args:
+        settings: values of every key; those of `broken` are defaults.
+        broken: attributes whose own check failed: rules that need them are skipped.
+    """
+    found: list[Problem] = []
+    for rule, needs in _RULES:
+        if not set(needs) & set(broken):
+            found += rule(settings)
+    return found
+
+
+def _ports(settings: Settings) -> Iterator[Problem]:
+    taken: dict[int, str] = {}
+    for key, number, what in (
+        ("httpPort", settings.http_port, "web's HTTP"),
+        ("httpsPort", settings.https_port, "web's HTTPS"),
+        ("jvbPort", settings.jvb_port, "jvb's media"),
+    ):
+        if number in taken:
+            yield Problem(
+                key, repr(str(number)), f"a port that no other service of the stack has; {taken[number]} has this one"
+            )
+        else:
+            taken[number] = f"{what} port ({key})"
+
+
+def _moderators(settings: Settings) -> Iterator[Problem]:
+    needing = [module for module in settings.muc_modules if module in _TOKEN_MODULES]
+    if needing and not settings.token_auth:
+        yield Problem(
+            "xmppMucModules",
+            ",".join(settings.muc_modules),
+            f"{' and '.join(needing)} only with enableAuth true and authType jwt: without tokens nobody could be moderator",
+            example="close_room",
+        )
+
+
+def _statistics(settings: Settings) -> Iterator[Problem]:
+    if not settings.enable_statistics:
+        return
+    because = "required because enableStatistics is true"
+    if settings.rabbit_url is None:
+        example = "http://RABBIT_MQ_HOST:15672/api/exchanges/%2F/statistics.topic/publish"
+        yield Problem("rabbitUrl", None, f"{because}: the publish URL of RabbitMQ's management API", example=example)
+    if settings.rabbit_username is None:
+        yield Problem("rabbitUsername", None, f"{because}: a user that may publish to the exchange")
+    if settings.rabbit_password is None:
+        yield Problem("rabbitPassword", None, f"{because}: the password of rabbitUsername", secret=True)
+
+
+def _dns(settings: Settings) -> Iterator[Problem]:
+    if settings.dns_zone is None:
+        if settings.dns_zone_id is not None:
+            yield Problem("dnsZone", None, "required because dnsZoneId is set: the zone's name", example="example.org")
+        return
+    host, zone = settings.public_url.host, settings.dns_zone
+    if host != zone and not host.endswith("." + zone):
+        yield Problem(
+            "dnsZone", repr(zone), f"the zone that publicUrl's host {host} lies in", example=host.partition(".")[2]
+        )
+    if not any(not address.is_private for address in settings.addresses):
+        given = ",".join(map(str, settings.addresses)) or None
+        yield Problem(
+            "dockerHostAddress",
+            given,
+            "at least one public address because dnsZone is set: the DNS records point to it",
+            example="203.0.113.10",
+        )
+
+
+_RULES: Final = (
+    (_ports, ("http_port", "https_port", "jvb_port")),
+    (_moderators, ("xmpp_muc_modules", "enable_auth", "auth_type")),
+    (_statistics, ("enable_statistics", "rabbit_url", "rabbit_username", "rabbit_password")),
+    (_dns, ("dns_zone", "dns_zone_id", "public_url", "docker_host_address")),
+)
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What is legal but smells: a sentence each, with the key and what to do."""
+    return [text for smell in _SMELLS for text in smell(settings)]
+
+
+def _public_port(settings: Settings) -> Iterator[str]:
+    if settings.public_url.port != settings.https_port:
+        yield (
+            f"publicUrl has port {settings.public_url.port} and httpsPort is {settings.https_port}: fine where a router or proxy "
+            f"forwards the one to the other; otherwise set both to the same port"
+        )
+
+
+def _advertised(settings: Settings) -> Iterator[str]:
+    public = settings.public_url.is_public_name
+    if not settings.addresses:
+        reach = "participants elsewhere" if public else "other machines"
+        yield (
+            f"dockerHostAddress is not set: {reach} get no sound and picture from the bridge; "
+            f"set it to {'the public address of the Docker host' if public else 'the address of the Docker host in your network'}"
+        )
+    elif public and all(address.is_private for address in settings.addresses):
+        yield (
+            f"dockerHostAddress {','.join(map(str, settings.addresses))} is private and publicUrl is public: participants outside "
+            f"your network get no sound and picture; add the address at which the internet reaches the Docker host"
+        )
+
+
+def _open_doors(settings: Settings) -> Iterator[str]:
+    if not settings.enable_auth:
+        yield "enableAuth is false: whoever knows publicUrl can open rooms"
+        if settings.enable_guests:
+            yield "enableGuests has no effect while enableAuth is false"
+    elif settings.token_auth and not settings.token_moderation:
+        yield "xmppMucModules lacks token_moderation: whoever has a token becomes moderator"
+    if settings.token_auth and "create_room" not in settings.muc_modules:
+        yield "xmppMucModules lacks create_room: participants can open rooms without a moderator"
+
+
+def _broker(settings: Settings) -> Iterator[str]:
+    url = urlsplit(settings.rabbit_url or "")
+    host = url.hostname or ""
+    address = parse_ip(host)
+    private = "." not in host if address is None else is_private(address)
+    if settings.enable_statistics and url.scheme == "http" and not private:
+        yield "rabbitUrl is http: the broker's password crosses the network readable; use https or a private network"
+    loopback = host == "localhost" or (address is not None and address.is_loopback)
+    if settings.enable_statistics and loopback:
+        yield "rabbitUrl points to prosody's own container (localhost): give the broker's address as that container sees it"
+
+
+def _loopback_web(settings: Settings) -> Iterator[str]:
+    if settings.jvb_bind_address.is_loopback:
+        yield "jvbBindAddress is loopback: other machines get no sound and picture from the bridge"
+
+
+_SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _loopback_web)

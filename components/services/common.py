@@ -1,0 +1,43 @@
+"""What every Jitsi service shares: health check by curl, clock, logs and restart policy."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from components import images, topology
+from components.settings import Settings
+from components.spec import HealthSpec
+
+
+class Shared(TypedDict):
+    """Arguments of ContainerSpec that are the same for all."""
+
+    role: str
+    image: str
+    tmpfs: dict[str, str]
+    restart: str
+    log_max_size: str
+    log_max_files: int
+
+
+def shared(settings: Settings, role: str) -> Shared:
+    """The shared arguments for one role."""
+    return Shared(
+        role=role,
+        image=images.jitsi(settings, role),
+        tmpfs=dict(topology.TMPFS),
+        restart=settings.restart_policy,
+        log_max_size=settings.log_max_size,
+        log_max_files=settings.log_max_files,
+    )
+
+
+def http_health(port: int, path: str) -> HealthSpec:
+    """A health check that asks the service itself; curl is in every Jitsi image."""
+    url = f"http://127.0.0.1:{port}{path}"
+    return HealthSpec(command=("CMD", "curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", url))
+
+
+def flag(value: bool) -> str:
+    """A switch as the images' templates read it."""
+    return "1" if value else "0"

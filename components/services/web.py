@@ -1,0 +1,69 @@
+"""web: nginx and the Jitsi Meet front end.
+
+Owns its environment, ports and the additions to config.js. The page's own settings that no variable of the
+image reaches go into custom-config.js, which the image appends to the config.js it renders.
+"""
+
+from __future__ import annotations
+
+from components import topology
+from components.services.common import flag, http_health, shared
+from components.settings import Settings
+from components.spec import ContainerSpec, FileSpec, PortSpec, Value, VolumeSpec
+
+
+def spec(settings: Settings) -> ContainerSpec:
+    """The web container; it proxies to prosody by name, so it starts on its own."""
+    ip = str(settings.bind_address)
+    return ContainerSpec(
+        **shared(settings, topology.WEB),
+        environment=_environment(settings),
+        health=http_health(topology.WEB_HTTP_PORT, "/"),
+        aliases=(topology.WEB, topology.XMPP_DOMAIN),
+        ports=(
+            PortSpec(internal=topology.WEB_HTTP_PORT, external=settings.http_port, ip=ip),
+            PortSpec(internal=topology.WEB_HTTPS_PORT, external=settings.https_port, ip=ip),
+        ),
+        files=(FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=custom_config(settings)),),
+        volumes=(VolumeSpec(name="web-storage", path=topology.WEB_STORAGE),),
+    )
+
+
+def _environment(settings: Settings) -> dict[str, Value]:
+    environment: dict[str, Value] = {
+        "PUBLIC_URL": settings.public_url.origin,
+        "ENABLE_AUTH": flag(settings.enable_auth),
+        "ENABLE_GUESTS": flag(settings.enable_guests),
+        "ENABLE_BREAKOUT_ROOMS": flag(settings.enable_breakout_rooms),
+        "ENABLE_PREJOIN_PAGE": flag(settings.enable_prejoin_page),
+        "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
+        # The image redirects to https without a port, so only the standard one can be reached that way.
+        "ENABLE_HTTP_REDIRECT": flag(settings.public_url.port == 443),
+        "ENABLE_LETSENCRYPT": "0",
+        "ENABLE_XMPP_WEBSOCKET": "1",
+        "XMPP_DOMAIN": topology.XMPP_DOMAIN,
+        "XMPP_AUTH_DOMAIN": topology.XMPP_AUTH_DOMAIN,
+        "XMPP_MUC_DOMAIN": topology.XMPP_MUC_DOMAIN,
+        "XMPP_GUEST_DOMAIN": topology.XMPP_GUEST_DOMAIN,
+        "XMPP_HIDDEN_DOMAIN": topology.XMPP_HIDDEN_DOMAIN,
+        "XMPP_BOSH_URL_BASE": topology.XMPP_BOSH_URL_BASE,
+        "TZ": settings.time_zone,
+    }
+    if settings.stun_servers:
+        environment["P2P_STUN_SERVERS"] = ",".join(settings.stun_servers)
+    return environment
+
+
+def custom_config(settings: Settings) -> str:
+    """Additions to config.js: no third party unless the operator names one."""
+    lines = [
+        "// Written by videobackend.",
+        "config.disableThirdPartyRequests = true;",
+    ]
+    if not settings.stun_servers:
+        lines += [
+            "// Without this, peer-to-peer calls ask a STUN server of the Jitsi project.",
+            "config.p2p = config.p2p || {};",
+            "config.p2p.stunServers = [];",
+        ]
+    return "\n".join(lines) + "\n"

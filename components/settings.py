@@ -1,0 +1,361 @@
+"""Settings: every configuration key, its default and its check; read once, checked whole, frozen.
+
+Owns the list of keys and is the only reader of `pulumi.Config`. Does not own the grammar of values (`checks`),
+the rules between keys (`rules`), or what the settings become (`services`). A key is the camelCase of its
+attribute here; keys and their .env names are listed in docs/settings.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import pulumi
+from pulumi.runtime import config as pulumi_config
+
+from components import checks, providers, rules
+from components.checks import HostAddress, Invalid, IpAddress, PublicUrl
+from components.problems import Problem, SettingsError
+
+T = TypeVar("T")
+
+ENCRYPTED: Final = "\x00encrypted\x00"
+"""Stands for a stack file's encrypted value where it is not decrypted (`python -m ops plan`). No value that
+the engine hands over can pass for it: every secret's check refuses control characters."""
+
+DEFAULT_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
+
+MODERATION_MODULES: Final = ("token_moderation", "close_room", "create_room")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret of the operator's own; never shows itself."""
+
+    _value: str | None = dataclasses.field(repr=False)
+
+    def reveal(self) -> str:
+        """The plain text; of a value that was not decrypted a placeholder, which only a plan can meet."""
+        return "[secret]" if self._value is None else self._value
+
+    def output(self) -> pulumi.Output[str]:
+        """The value as an Output marked secret."""
+        return pulumi.Output.secret(self.reveal())
+
+    def __repr__(self) -> str:
+        return "[secret]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """What is known of one configuration key."""
+
+    name: str
+    env: str
+    """The name in the .env file of the docker-compose set-up, or of the images; empty where there was none."""
+    default: str
+    """As `pulumi config set` takes it; empty where the key is off or computed unless set."""
+    example: str
+    """A value for the command that mends a wrong one; the default where there is one."""
+    check: Callable[[str], Any]
+    secret: bool
+    doc: str
+
+
+_METADATA: Final = "key"
+
+
+def key(check: Callable[[str], T], default: str, doc: str, *, env: str = "") -> T:
+    """A field of Settings with a default."""
+    return _field(check, default, doc, env)  # type: ignore[no-any-return]
+
+
+def optional(check: Callable[[str], T], doc: str, *, example: str, env: str = "") -> T | None:
+    """A field of Settings that is None unless set."""
+    return _field(check, "", doc, env, example=example)  # type: ignore[no-any-return]
+
+
+def own_secret(check: Callable[[str], str], doc: str, *, env: str = "") -> Secret | None:
+    """A secret field of Settings: None where it is generated or not needed."""
+    return _field(check, "", doc, env, secret=True)  # type: ignore[no-any-return]
+
+
+def _field(
+    check: Callable[[str], Any], default: str, doc: str, env: str, *, example: str = "", secret: bool = False
+) -> Any:
+    value = check(default) if default else None
+    about = {
+        "check": check,
+        "default": default,
+        "example": example or default,
+        "doc": doc,
+        "env": env,
+        "secret": secret,
+    }
+    return dataclasses.field(default=value, metadata={_METADATA: about})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One environment's settings, checked.
+
+    Build it with `Settings.load` or `Settings.from_config`; both raise `SettingsError` with every problem.
+    """
+
+    stack: str
+    docker: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    """Arguments of the Docker provider besides `host`, from the `docker:` namespace."""
+    docker_host: str = DEFAULT_DOCKER_HOST
+    """URL of the Docker host (`docker:host`). Fixed unless set: what DOCKER_HOST happens to say at the moment of
+    an `up` must not move a stack to another machine."""
+
+    public_url: PublicUrl = key(
+        checks.public_url,
+        "https://onlineberatung.local:8443",
+        env="PUBLIC_URL",
+        doc="where browsers reach the video backend",
+    )
+    http_port: int = key(checks.port, "8000", env="HTTP_PORT", doc="published port for HTTP")
+    https_port: int = key(checks.port, "8443", env="HTTPS_PORT", doc="published port for HTTPS")
+    bind_address: IpAddress = key(
+        checks.bind_address, "0.0.0.0", doc="address of the Docker host at which the two are published"
+    )
+    docker_host_address: tuple[HostAddress, ...] | None = optional(
+        checks.host_addresses,
+        example="192.0.2.10",
+        env="DOCKER_HOST_ADDRESS",
+        doc="addresses at which clients reach the bridge, IP or IP#PORT; becomes JVB_ADVERTISE_IPS",
+    )
+    jvb_port: int = key(checks.port, "10000", env="JVB_PORT", doc="UDP port for media")
+    jvb_bind_address: IpAddress = key(
+        checks.bind_address, "0.0.0.0", doc="address of the Docker host at which it is published"
+    )
+    stun_servers: tuple[str, ...] | None = optional(
+        checks.stun_servers,
+        example="stun.example.org:3478",
+        env="JVB_STUN_SERVERS",
+        doc="STUN servers of bridge and peer-to-peer calls, HOST:PORT; unset: no third party is contacted",
+    )
+
+    enable_auth: bool = key(
+        checks.boolean, "true", env="ENABLE_AUTH", doc="only users with a valid token or account get in"
+    )
+    enable_guests: bool = key(
+        checks.boolean, "false", env="ENABLE_GUESTS", doc="let users without a token join rooms that are open"
+    )
+    auth_type: str = key(
+        checks.auth_type, "jwt", env="AUTH_TYPE", doc="jwt: tokens of the VideoService; internal: accounts made by hand"
+    )
+    jwt_app_id: str = key(checks.jwt_name, "videobackend", env="JWT_APP_ID", doc="application identifier, any value")
+    jwt_app_secret: Secret | None = own_secret(
+        checks.jwt_secret, env="JWT_APP_SECRET", doc="key that signs tokens, shared with the VideoService"
+    )
+    jwt_accepted_issuers: tuple[str, ...] = key(
+        checks.jwt_names,
+        "videoservice",
+        env="JWT_ACCEPTED_ISSUERS",
+        doc="accepted issuers; the first is handed to the VideoService",
+    )
+    jwt_accepted_audiences: tuple[str, ...] = key(
+        checks.jwt_names,
+        "videobackend",
+        env="JWT_ACCEPTED_AUDIENCES",
+        doc="accepted audiences; the first is handed to the VideoService",
+    )
+    xmpp_muc_modules: tuple[str, ...] | None = optional(
+        checks.modules,
+        example="token_moderation,close_room,create_room",
+        env="XMPP_MUC_MODULES",
+        doc="Prosody modules of the rooms; unset: token_moderation,close_room,create_room with JWT, close_room without",
+    )
+    conference_timeout: int = key(
+        checks.conference_timeout, "20", doc="seconds that a room stays after its last moderator left"
+    )
+    enable_lobby: bool = key(checks.boolean, "true", env="ENABLE_LOBBY", doc="a lobby before rooms")
+    enable_breakout_rooms: bool = key(checks.boolean, "false", env="ENABLE_BREAKOUT_ROOMS", doc="breakout rooms")
+    enable_prejoin_page: bool = key(
+        checks.boolean, "true", env="ENABLE_PREJOIN_PAGE", doc="a page to try camera and microphone before the call"
+    )
+    enable_close_page: bool = key(checks.boolean, "true", env="ENABLE_CLOSE_PAGE", doc="a page after the call")
+
+    jicofo_component_secret: Secret | None = own_secret(
+        checks.password,
+        env="JICOFO_COMPONENT_SECRET",
+        doc="kept for the VideoBackend's .env; no supported image reads it",
+    )
+    jicofo_auth_password: Secret | None = own_secret(
+        checks.password, env="JICOFO_AUTH_PASSWORD", doc="XMPP account of jicofo (focus)"
+    )
+    jvb_auth_password: Secret | None = own_secret(checks.password, env="JVB_AUTH_PASSWORD", doc="XMPP account of jvb")
+    jigasi_xmpp_password: Secret | None = own_secret(
+        checks.password, env="JIGASI_XMPP_PASSWORD", doc="XMPP account for a Jigasi"
+    )
+    jibri_recorder_password: Secret | None = own_secret(
+        checks.password, env="JIBRI_RECORDER_PASSWORD", doc="XMPP account for Jibri's recorder"
+    )
+    jibri_xmpp_password: Secret | None = own_secret(
+        checks.password, env="JIBRI_XMPP_PASSWORD", doc="XMPP account for a Jibri"
+    )
+
+    enable_statistics: bool = key(
+        checks.boolean, "false", env="enable_statistics", doc="send an event to RabbitMQ when a call ends"
+    )
+    rabbit_url: str | None = optional(
+        checks.rabbit_url,
+        example="http://RABBIT_MQ_HOST:15672/api/exchanges/%2F/statistics.topic/publish",
+        env="rabbit_url",
+        doc="publish URL of RabbitMQ's management API",
+    )
+    rabbit_username: str | None = optional(
+        checks.rabbit_username, example="videobackend", env="rabbit_username", doc="its user"
+    )
+    rabbit_password: Secret | None = own_secret(checks.rabbit_password, env="rabbit_password", doc="its password")
+
+    dns_zone: str | None = optional(
+        checks.dns_zone, example="example.org", doc="Cloudflare zone that holds publicUrl's host; unset: no DNS records"
+    )
+    dns_zone_id: str | None = optional(
+        checks.dns_zone_id,
+        example="0123456789abcdef0123456789abcdef",
+        doc="that zone's id; unset: looked up by its name",
+    )
+    dns_ttl: int = key(checks.dns_ttl, "300", doc="time to live of the DNS records in seconds, 1 for automatic")
+
+    image_registry: str = key(
+        checks.image_registry, "ghcr.io/jitsi", env="JITSI_IMAGE_REPO", doc="where the Jitsi images come from"
+    )
+    jitsi_release: str = key(
+        checks.jitsi_release, "stable-11146-2", env="JITSI_IMAGE_VERSION", doc="release of the Jitsi images"
+    )
+    time_zone: str = key(checks.time_zone, "Europe/Berlin", env="TZ", doc="time zone of the containers' logs")
+    restart_policy: str = key(
+        checks.restart_policy, "unless-stopped", env="RESTART_POLICY", doc="Docker's restart policy"
+    )
+    log_max_size: str = key(checks.log_size, "10m", doc="size at which a container's log is rotated")
+    log_max_files: int = key(checks.log_files, "3", doc="rotated log files kept per container")
+
+    @classmethod
+    def load(
+        cls, values: Mapping[str, str], *, stack: str, secret_keys: Collection[str] = (), project: str = "videobackend"
+    ) -> Settings:
+        """Settings from the configuration of one stack.
+
+        Args:
+            values: configuration values by key, without namespace; `ENCRYPTED` for one that was not decrypted.
+            stack: the stack's name; physical names carry it.
+            secret_keys: keys whose value the stack file holds encrypted.
+            project: the configuration's namespace, for messages.
+
+        Raises:
+            SettingsError: with every problem found.
+        """
+        problems: list[Problem] = [_unknown(name) for name in sorted(values) if name not in KEYS]
+        fields: dict[str, Any] = {}
+        broken: set[str] = set()
+        for attribute, one in _KEYS_BY_ATTRIBUTE.items():
+            text = values.get(one.name, "")
+            if not isinstance(text, str) or not text:
+                continue
+            if one.secret and one.name not in secret_keys:
+                problems.append(
+                    Problem(one.name, None, "an encrypted value: here it stands in plain text", secret=True)
+                )
+            try:
+                if not one.secret:
+                    fields[attribute] = one.check(text)
+                elif text == ENCRYPTED:
+                    fields[attribute] = Secret(None)
+                else:
+                    fields[attribute] = Secret(one.check(text))
+            except Invalid as invalid:
+                broken.add(attribute)
+                given = None if one.secret else invalid.given or repr(text)
+                problems.append(Problem(one.name, given, invalid.allowed, example=one.example, secret=one.secret))
+        settings = cls(stack=stack, **fields)
+        problems += rules.problems(settings, broken)
+        if problems:
+            raise SettingsError(stack, project, problems)
+        return settings
+
+    @classmethod
+    def from_config(cls) -> Settings:
+        """Settings of the stack that the program runs for. Raises `SettingsError`."""
+        project = pulumi.get_project()
+        stored = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+        prefix = f"{project}:"
+        values = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+        secret_keys = {name for name in values if pulumi_config.is_config_secret(prefix + name)}
+        stack = pulumi.get_stack()
+        secret = pulumi_config.is_config_secret
+        problems = providers.docker_problems(stored)
+        if values.get("dnsZone"):
+            problems += providers.cloudflare_problems(stored, secret)
+        try:
+            settings = cls.load(values, stack=stack, secret_keys=secret_keys, project=project)
+        except SettingsError as error:
+            raise SettingsError(stack, project, [*error.problems, *problems]) from None
+        if problems:
+            raise SettingsError(stack, project, problems)
+        options = providers.docker_options(stored, secret)
+        return dataclasses.replace(settings, docker_host=options.pop("host", DEFAULT_DOCKER_HOST), docker=options)
+
+    @property
+    def token_auth(self) -> bool:
+        """True where users sign in with a JWT."""
+        return self.enable_auth and self.auth_type == "jwt"
+
+    @property
+    def muc_modules(self) -> tuple[str, ...]:
+        """The Prosody modules of the rooms: the operator's, or the ones that suit the authentication."""
+        if self.xmpp_muc_modules is not None:
+            return self.xmpp_muc_modules
+        return MODERATION_MODULES if self.token_auth else ("close_room",)
+
+    @property
+    def token_moderation(self) -> bool:
+        """True where the token says who is moderator, and jicofo must promote nobody."""
+        return "token_moderation" in self.muc_modules
+
+    @property
+    def addresses(self) -> tuple[HostAddress, ...]:
+        return self.docker_host_address or ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is legal but smells, a sentence each."""
+        return rules.warnings(self)
+
+
+def camel_case(attribute: str) -> str:
+    """`http_port` → `httpPort`."""
+    head, *tail = attribute.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+_KEYS_BY_ATTRIBUTE: Final[dict[str, Key]] = {
+    field.name: Key(name=camel_case(field.name), **field.metadata[_METADATA])
+    for field in dataclasses.fields(Settings)
+    if _METADATA in field.metadata
+}
+KEYS: Final[dict[str, Key]] = {one.name: one for one in _KEYS_BY_ATTRIBUTE.values()}
+"""Every configuration key by its name."""
+
+_RENAMED: Final = {"jvbAdvertiseIps": "dockerHostAddress", "jvbStunServers": "stunServers", "tz": "timeZone"}
+
+
+def _unknown(name: str) -> Problem:
+    """The problem of a key that does not exist, with the nearest one that does."""
+    plain = _plain(name)
+    by_plain = {_plain(alias): one.name for one in KEYS.values() for alias in (one.name, one.env) if alias}
+    by_plain |= {_plain(old): new for old, new in _RENAMED.items()}
+    nearest = difflib.get_close_matches(plain, by_plain, n=1, cutoff=0.6)
+    hint = f"did you mean {by_plain[nearest[0]]}?" if nearest else "see docs/settings.md for the list of keys"
+    return Problem(name, None, f"no such key; {hint}", remove=True)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

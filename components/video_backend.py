@@ -1,0 +1,113 @@
+"""VideoBackend component: the whole video backend of one environment.
+
+Owns how the parts come together and what the stack hands out. Makes no container and reads no configuration
+itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pulumi
+
+from components import services, topology
+from components.credentials import JWT_SECRET, Credentials
+from components.settings import Settings
+from components.single_host import Placement
+from components.statistics import render_statistics_lua
+
+TOKEN_VALIDITY_HOURS: Final = 3
+"""The VideoService's own default."""
+
+
+class VideoBackend(pulumi.ComponentResource):
+    """web, prosody, jicofo and jvb with their network, volumes, secrets and DNS records.
+
+    Args:
+        name: logical name, and prefix of the physical names.
+        settings: the environment's settings.
+        opts: options; children use the docker provider given here.
+    """
+
+    outputs: dict[str, pulumi.Input[Any]]
+    """What the stack exports, by output name."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("videobackend:index:VideoBackend", name, None, opts)
+        credentials = Credentials(f"{name}-credentials", settings, pulumi.ResourceOptions(parent=self))
+        statistics_config = pulumi.Output.secret(_statistics_config(settings))
+        specs = services.specs(settings)
+        placement = Placement(
+            name=name,
+            stack=settings.stack,
+            secrets={**credentials.values, "statistics_config": statistics_config},
+            docker_host=settings.docker_host,
+            parent=self,
+        )
+        placement.place(specs)
+        outputs: dict[str, pulumi.Input[Any]] = {
+            "publicUrl": settings.public_url.origin,
+            "settings": {spec.role: spec.plain_environment for spec in specs},
+            "containers": {spec.role: placement.physical(spec.role) for spec in specs},
+            "statisticsConfig": statistics_config,
+            "videoServiceProperties": _video_service_properties(settings, credentials.values[JWT_SECRET]),
+            "credentials": pulumi.Output.secret(dict(credentials.values)),
+        }
+        if settings.public_url.is_local_name:
+            outputs["hostsEntry"] = hosts_entry(settings)
+        if settings.dns_zone is not None:
+            from components.dns import DnsRecords  # pulumi_cloudflare takes seconds to import
+
+            dns = DnsRecords(f"{name}-dns", settings, pulumi.ResourceOptions(parent=self))
+            outputs["dnsRecords"] = dns.records
+        self.outputs = outputs
+        self.register_outputs({"publicUrl": settings.public_url.origin})
+
+
+def _statistics_config(settings: Settings) -> str:
+    password = settings.rabbit_password
+    return render_statistics_lua(
+        enabled=settings.enable_statistics,
+        url=settings.rabbit_url,
+        username=settings.rabbit_username,
+        password=password.reveal() if password else None,
+        conference_timeout=settings.conference_timeout,
+    )
+
+
+def hosts_entry(settings: Settings) -> str:
+    """The line for /etc/hosts that makes a local name resolve."""
+    address = settings.addresses[0].ip if settings.addresses else "127.0.0.1"
+    return f"{address} {settings.public_url.host}"
+
+
+def _video_service_properties(settings: Settings, jwt_secret: pulumi.Output[str]) -> pulumi.Output[str]:
+    """The VideoService's lines of application.properties, ready to paste; secret."""
+    url = {"video.call.server.url": settings.public_url.origin}
+    if not settings.token_auth:
+        return pulumi.Output.secret(_properties(url))
+    prefix = "video.call.security.jwt"
+    plain = url | {
+        f"{prefix}.audience": settings.jwt_accepted_audiences[0],
+        f"{prefix}.issuer": settings.jwt_accepted_issuers[0],
+        f"{prefix}.subject": topology.XMPP_DOMAIN,
+        f"{prefix}.validity.hours": str(TOKEN_VALIDITY_HOURS),
+    }
+    return jwt_secret.apply(lambda secret: _properties(plain | {f"{prefix}.secret": secret}))
+
+
+def _properties(values: dict[str, str]) -> str:
+    """Java properties (java.util.Properties): escapes for what is not printable ASCII; no value starts with a space."""
+    return "".join(f"{name}={''.join(map(_java_char, value))}\n" for name, value in values.items())
+
+
+def _java_char(char: str) -> str:
+    if " " <= char <= "~":
+        return char
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
