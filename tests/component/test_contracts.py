@@ -1,0 +1,361 @@
+"""What must hold for every resource of every scenario."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pulumi
+import pytest
+
+import components
+from components.settings import KEYS
+from tests.component.recorder import (
+    GENERATED,
+    PROJECT,
+    SCENARIOS,
+    STACK_TYPE,
+    TOKEN,
+    Recording,
+    Registered,
+    Sealed,
+    reveal,
+    scenario,
+    unsealed_text,
+)
+from tests.values import OWN_SECRETS
+
+CONTAINER: Final = "docker:index/container:Container"
+IMAGE: Final = "docker:index/remoteImage:RemoteImage"
+PASSWORD: Final = "random:index/randomPassword:RandomPassword"
+
+COMPONENTS: Final = {
+    "VideoBackend": "videobackend:index:VideoBackend",
+    "Credentials": "videobackend:index:Credentials",
+    "DnsRecords": "videobackend:index:DnsRecords",
+}
+"""Every component's type token. A token is part of each URN below it: a change of one replaces them all."""
+
+OUTPUT_IS_SECRET: Final = {
+    "publicUrl": False,
+    "settings": False,
+    "hostsEntry": False,
+    "dnsRecords": False,
+    "statisticsConfig": True,
+    "videoServiceProperties": True,
+    "credentials": True,
+    "caCertificate": False,
+    "firewallRules": False,
+    "containers": False,
+}
+"""Every stack output that there may be."""
+
+ALWAYS_THERE: Final = {
+    "publicUrl",
+    "settings",
+    "statisticsConfig",
+    "videoServiceProperties",
+    "credentials",
+    "containers",
+}
+
+
+@pytest.fixture(params=SCENARIOS)
+def recording(request: pytest.FixtureRequest) -> Recording:
+    return scenario(request.param)
+
+
+@pytest.fixture
+def backend(recording: Recording) -> Registered:
+    (component,) = recording.of_type(COMPONENTS["VideoBackend"])
+    return component
+
+
+def children(recording: Recording) -> list[Registered]:
+    """All resources but the stack, the component itself and providers."""
+    apart = (STACK_TYPE, COMPONENTS["VideoBackend"])
+    return [one for one in recording.resources if one.type not in apart and "pulumi:providers:" not in one.type]
+
+
+def labels(resource: Registered) -> dict[str, str]:
+    return {item["label"]: item["value"] for item in resource.inputs["labels"]}
+
+
+def test_every_urn_is_unique(recording: Recording) -> None:
+    urns = [one.urn for one in recording.resources]
+    assert len(set(urns)) == len(urns)
+
+
+def test_every_parent_chain_ends_at_the_video_backend(recording: Recording, backend: Registered) -> None:
+    for child in children(recording):
+        seen = [child]
+        while seen[-1].urn != backend.urn:
+            assert seen[-1].parent, f"{child.urn} hangs outside the component"
+            seen.append(recording.by_urn(seen[-1].parent))
+            assert len(seen) < 10, f"{child.urn} goes round in a circle"
+
+
+def test_every_name_starts_with_the_components(recording: Recording, backend: Registered) -> None:
+    for child in children(recording):
+        assert child.name.startswith(f"{backend.name}-"), child.urn
+        assert child.name == child.name.lower(), child.urn
+        assert "_" not in child.name, f"{child.urn}: names are kebab-case"
+
+
+def test_physical_names_carry_component_and_stack(recording: Recording) -> None:
+    named = [one for one in children(recording) if one.type.startswith("docker:") and one.type != IMAGE]
+    assert named
+    for resource in named:
+        assert resource.inputs["name"].startswith(f"{PROJECT}-dev-"), resource.urn
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_two_stacks_on_one_host_share_no_physical_name(name: str) -> None:
+    def physical(stack: str) -> set[str]:
+        resources = scenario(name, stack).resources
+        return {one.inputs["name"] for one in resources if one.type.startswith("docker:") and one.type != IMAGE}
+
+    assert physical("dev")
+    assert not physical("dev") & physical("prod")
+
+
+def test_every_container_says_which_stack_role_and_spec_it_is(recording: Recording) -> None:
+    for role, container in recording.containers.items():
+        said = labels(container)
+        assert said["videobackend.stack"] == "dev", role
+        assert said["videobackend.role"] == role
+        assert len(said["videobackend.spec"]) == 16, role
+
+
+def test_specs_differ_between_services(recording: Recording) -> None:
+    hashes = [labels(container)["videobackend.spec"] for container in recording.containers.values()]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_networks_and_volumes_say_which_stack_they_belong_to(recording: Recording) -> None:
+    found = recording.of_type("docker:index/network:Network", "docker:index/volume:Volume")
+    assert len(found) >= 3
+    for resource in found:
+        assert labels(resource)["videobackend.stack"] == "dev", resource.urn
+
+
+CONTAINER_RULES: Final[dict[str, Callable[[Registered], object]]] = {
+    "has a health check that is not empty": lambda one: one.inputs["healthcheck"]["tests"][0] in ("CMD", "CMD-SHELL"),
+    "is waited for until healthy": lambda one: one.inputs["wait"] is True and one.inputs["waitTimeout"] >= 60,
+    "is stopped gracefully": lambda one: one.inputs["destroyGraceSeconds"] >= 10,
+    "is deleted before its replacement takes name and ports": lambda one: one.delete_before_replace,
+    "is made anew after a failed first start": lambda one: one.replace_on_changes == ("#initerror",),
+    "starts again after a crash or reboot": lambda one: one.inputs["restart"] == "unless-stopped",
+    "rotates its log": lambda one: (
+        one.inputs["logDriver"] == "json-file" and one.inputs["logOpts"] == {"max-size": "10m", "max-file": "3"}
+    ),
+    "explains itself when it fails": lambda one: one.on_error == (f"{one.name}-diagnosis",),
+    "runs a pinned image": lambda one: (
+        ":" in one.inputs["image"].rpartition("/")[2] and not one.inputs["image"].endswith(":latest")
+    ),
+    "has no files bound from the host": lambda one: (
+        not one.inputs.get("mounts") and not any("hostPath" in volume for volume in one.inputs.get("volumes", []))
+    ),
+    "does not upload into a read-only root": lambda one: not (one.inputs.get("readOnly") and one.inputs.get("uploads")),
+    "has no privileges beyond the default": lambda one: not one.inputs.get("privileged"),
+}
+
+
+@pytest.mark.parametrize("rule", CONTAINER_RULES)
+def test_every_container(recording: Recording, rule: str) -> None:
+    assert recording.containers
+    for role, container in recording.containers.items():
+        assert CONTAINER_RULES[rule](container), f"{role} must hold: {rule}"
+
+
+def test_durations_are_spelled_as_docker_reads_them_back(recording: Recording) -> None:
+    for container in recording.containers.values():
+        for name in ("interval", "timeout", "startPeriod"):
+            spelled = container.inputs["healthcheck"][name]
+            assert spelled.endswith("s"), spelled
+            assert all(int(part) < 60 for part in spelled[:-1].replace("h", "m").split("m")), spelled
+
+
+def test_every_container_waits_for_its_image_which_stays_after_destroy(recording: Recording) -> None:
+    images = recording.of_type(IMAGE)
+    for container in recording.containers.values():
+        (own,) = [one for one in images if one.inputs["name"] == container.inputs["image"]]
+        assert own.inputs["keepLocally"] is True
+        assert own.urn in container.depends_on
+
+
+def test_the_start_order_is_prosody_then_jvb_then_jicofo(recording: Recording) -> None:
+    containers = recording.containers
+    assert containers["prosody"].urn in containers["jvb"].depends_on
+    assert {containers["prosody"].urn, containers["jvb"].urn} <= containers["jicofo"].depends_on
+    later = {containers["jvb"].urn, containers["jicofo"].urn}
+    assert not containers["prosody"].depends_on & later
+    assert containers["jicofo"].urn not in containers["jvb"].depends_on
+
+
+def test_whoever_has_a_session_with_prosody_carries_its_id(recording: Recording) -> None:
+    containers = recording.containers
+    for role in ("jvb", "jicofo"):
+        assert labels(containers[role])["videobackend.session"] == containers["prosody"].id, role
+    for role in ("web", "prosody"):
+        assert "videobackend.session" not in labels(containers[role]), role
+
+
+def test_aliases_on_the_network_do_not_carry_the_stack(recording: Recording) -> None:
+    aliases = {
+        role: set(container.inputs["networksAdvanced"][0]["aliases"])
+        for role, container in recording.containers.items()
+    }
+    assert {"prosody", "xmpp.meet.jitsi"} <= aliases["prosody"]
+    assert {"web", "meet.jitsi"} <= aliases["web"]
+    assert "jvb" in aliases["jvb"]
+    assert "jicofo" in aliases["jicofo"]
+
+
+def test_data_that_must_last_lies_in_named_volumes(recording: Recording) -> None:
+    paths = {
+        role: {volume["containerPath"] for volume in container.inputs.get("volumes", [])}
+        for role, container in recording.containers.items()
+    }
+    assert "/var/lib/prosody" in paths["prosody"]
+    assert "/storage" in paths["web"]
+
+
+def test_every_docker_resource_uses_the_programs_own_provider(recording: Recording) -> None:
+    (provider,) = recording.of_type("pulumi:providers:docker")
+    used = [one for one in recording.resources if one.type.startswith("docker:")]
+    assert used
+    for resource in used:
+        assert resource.provider == f"{provider.urn}::{provider.id}", resource.urn
+
+
+# Secrets
+
+
+def plain_texts(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Where and what: all text of a run that is not marked secret."""
+    for one in recording.resources:
+        for part in (one.urn, one.name, one.id, *one.on_error):
+            yield one.urn, part
+        for text in unsealed_text(one.inputs):
+            yield one.urn, text
+    for name, value in recording.outputs.items():
+        for text in unsealed_text(value):
+            yield f"output {name}", text
+    for line in recording.log:
+        yield "log", line
+
+
+def test_no_secret_is_anywhere_in_plain_text(recording: Recording) -> None:
+    secrets = {*OWN_SECRETS.values(), GENERATED, TOKEN}
+    for where, text in plain_texts(recording):
+        if where.startswith("urn:"):
+            assert not any(secret in text for secret in secrets), f"a secret shows in {where}"
+        else:
+            assert not any(secret in text for secret in secrets), f"a secret shows in {where}: {text[:20]}…"
+
+
+def test_every_own_secret_is_used_and_so_looked_for() -> None:
+    """Without this, the test above would pass for a secret that no scenario hands over."""
+    recording = scenario("own secrets")
+    everything = json.dumps([reveal(dict(one.inputs)) for one in recording.resources])
+    missing = {name for name, secret in OWN_SECRETS.items() if secret not in everything}
+    assert not missing
+
+
+def test_of_each_environment_exactly_the_secret_items_are_sealed(recording: Recording) -> None:
+    settings = recording.outputs["settings"]
+    for role, container in recording.containers.items():
+        envs = container.inputs["envs"]
+        assert isinstance(envs, list), f"{role}: the whole list is sealed"
+        sealed = {item.value.partition("=")[0] for item in envs if isinstance(item, Sealed)}
+        assert sealed == {name for name, value in settings[role].items() if value == "[secret]"}, role
+
+
+def test_environments_are_sorted_and_name_each_variable_once(recording: Recording) -> None:
+    for role, container in recording.containers.items():
+        names = [item.partition("=")[0] for item in reveal(container.inputs["envs"])]
+        assert names == sorted(set(names)), role
+
+
+def test_the_settings_output_shows_the_environment_that_the_container_gets(recording: Recording) -> None:
+    for role, container in recording.containers.items():
+        shown = recording.outputs["settings"][role]
+        plain = dict(item.split("=", 1) for item in container.inputs["envs"] if isinstance(item, str))
+        assert {name: value for name, value in shown.items() if value != "[secret]"} == plain, role
+
+
+def test_no_resource_shows_its_secret_as_id(recording: Recording) -> None:
+    """RandomString, RandomId and the like keep the value as resource id, which is never secret."""
+    kinds = {one.type for one in recording.resources if one.type.startswith("random:")}
+    assert kinds <= {PASSWORD}
+
+
+def test_arguments_of_generated_passwords_never_change(golden: Callable[[str, str], None]) -> None:
+    """A change of any of them makes new passwords in every stack."""
+    passwords = {one.name: dict(one.inputs) for one in scenario("defaults").of_type(PASSWORD)}
+    golden("random_passwords.json", json.dumps(passwords, indent=2, sort_keys=True) + "\n")
+
+
+def test_an_own_value_generates_no_password() -> None:
+    recording = scenario("own secrets")
+    assert recording.of_type(PASSWORD) == []
+
+
+# Type tokens and outputs
+
+
+def component_classes() -> dict[str, type[pulumi.ComponentResource]]:
+    """Every component of the project, found by its base class."""
+    for module in pkgutil.walk_packages(components.__path__, "components."):
+        importlib.import_module(module.name)
+
+    def below(base: type[Any]) -> Iterator[type[Any]]:
+        for one in base.__subclasses__():
+            yield one
+            yield from below(one)
+
+    found = below(pulumi.ComponentResource)
+    return {one.__name__: one for one in found if one.__module__.startswith("components.")}
+
+
+def test_the_table_of_type_tokens_is_complete() -> None:
+    assert set(component_classes()) == set(COMPONENTS)
+
+
+def test_components_register_with_the_tokens_of_the_table() -> None:
+    everywhere = [one for name in SCENARIOS for one in scenario(name).resources]
+    own = {one.type for one in everywhere if not one.custom and one.type != STACK_TYPE}
+    assert own == set(COMPONENTS.values())
+
+
+def test_every_output_is_known_and_secret_exactly_where_it_must_be(recording: Recording) -> None:
+    assert ALWAYS_THERE <= set(recording.outputs) <= set(OUTPUT_IS_SECRET)
+    for name, value in recording.outputs.items():
+        if OUTPUT_IS_SECRET[name]:
+            assert isinstance(value, Sealed), f"{name} must be marked secret as a whole"
+        else:
+            assert value == reveal(value), f"{name} must be readable in a preview"
+
+
+def test_a_local_name_gets_a_line_for_the_hosts_file() -> None:
+    assert scenario("defaults").outputs["hostsEntry"] == "127.0.0.1 onlineberatung.local"
+    assert scenario("remote host").outputs["hostsEntry"] == "192.0.2.7 onlineberatung.local"
+    assert "hostsEntry" not in scenario("domain").outputs
+
+
+def test_the_container_names_are_those_on_the_host(recording: Recording) -> None:
+    names = {role: container.inputs["name"] for role, container in recording.containers.items()}
+    assert recording.outputs["containers"] == names
+
+
+def test_the_credentials_output_holds_every_secret_the_stack_makes() -> None:
+    made = scenario("defaults").outputs["credentials"].value
+    own = scenario("own secrets").outputs["credentials"].value
+    generated = {key.name for key in KEYS.values() if key.secret and "rabbit" not in key.name}
+    assert len(made) >= 7
+    assert {value for value in made.values() if value.startswith(GENERATED)} == set(made.values())
+    assert set(own.values()) <= {OWN_SECRETS[name] for name in generated}

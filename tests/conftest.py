@@ -1,0 +1,45 @@
+"""What every tier shares: golden files, and Pulumi's runtime kept apart from the tester's own environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile("default", deadline=None)
+hypothesis_settings.load_profile("default")
+
+_FOREIGN = ("PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS", "CLOUDFLARE_API_TOKEN", "DOCKER_HOST")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew instead of comparing")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The package warns of its own old names while it is imported.
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:pulumi_cloudflare")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads what the tester's shell happens to export."""
+    for name in _FOREIGN:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares text with a file in the `golden` folder beside the test; `pytest --update-golden` writes it anew."""
+    folder = Path(str(request.path)).parent / "golden"
+
+    def compare(name: str, text: str) -> None:
+        file = folder / name
+        if request.config.getoption("--update-golden"):
+            folder.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8"), f"{name} differs; --update-golden writes it anew"
+
+    return compare

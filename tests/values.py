@@ -1,0 +1,32 @@
+"""Configuration values that the tests give: for each secret key one that its check takes and that can be recognised."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from components.settings import KEYS, Settings
+
+OWN_SECRETS: Final = {name: f"own-{name}-9f86d081884c7d659a2feaa0c55ad015" for name, key in KEYS.items() if key.secret}
+"""Keys are told by `KEYS`, so a new secret key joins every test of secrecy by itself."""
+
+DOMAIN: Final = {
+    "publicUrl": "https://video.example.org",
+    "httpPort": "80",
+    "httpsPort": "443",
+    "dockerHostAddress": "203.0.113.10,10.1.2.3,2001:0DB8::00A",
+}
+"""A public name with a public IPv4, a private and a public IPv6 address."""
+
+STATISTICS: Final = {
+    "enableStatistics": "true",
+    "rabbitUrl": "https://mq.example.org:15671/api/exchanges/%2F/statistics.topic/publish",
+    "rabbitUsername": "statistics",
+    "rabbitPassword": OWN_SECRETS["rabbitPassword"],
+}
+
+DNS: Final = {"dnsZone": "example.org"}
+
+
+def load(**values: str) -> Settings:
+    """Settings of stack `dev` with these keys set, secret ones encrypted."""
+    return Settings.load(values, stack="dev", secret_keys=OWN_SECRETS.keys())
