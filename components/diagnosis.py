@@ -1,12 +1,15 @@
 """What an operator reads when a container does not become healthy.
 
-Owns the last log lines of the failed container and the hint where to look. Runs inside `pulumi up` as an error
-hook; never retries and never fails itself.
+Owns the last log lines of the failed container, the hint where to look, and that nothing else clutters them. Runs
+inside `pulumi up` as an error hook; never retries and never fails itself.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import threading
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,6 +20,8 @@ from components.spec import HIDDEN, ContainerSpec, SecretRef
 _LINES: Final = 20
 _SECONDS: Final = 15
 _SHORTEST_SECRET: Final = 6
+_ALREADY_EXPLAINED: Final = 32
+"""Exit code that tells Pulumi's Python host that the user has been told what went wrong."""
 
 
 def error_hook(name: str, spec: ContainerSpec, container: str, host: str | None) -> pulumi.ErrorHook:
@@ -29,11 +34,12 @@ def error_hook(name: str, spec: ContainerSpec, container: str, host: str | None)
         host: the Docker host, None for the default one.
     """
 
-    def explain(args: pulumi.ErrorHookArgs) -> bool:
+    async def explain(args: pulumi.ErrorHookArgs) -> bool:
         if args.failed_operation != "delete":
-            inputs = args.new_inputs or {}
-            secrets = _secret_values(spec, inputs.get("envs") or [])
-            pulumi.log.error(explanation(spec.role, container, host, secrets))
+            # A list with a secret in it arrives as one secret Output.
+            envs = await pulumi.Output.from_input((args.new_inputs or {}).get("envs", [])).future()
+            pulumi.log.error(explanation(spec.role, container, host, _secret_values(spec, envs or [])))
+        _leave_quietly()
         return False
 
     return pulumi.ErrorHook(name, explain)
@@ -61,6 +67,12 @@ def explanation(role: str, container: str, host: str | None, secrets: Iterable[s
         text = text.replace(secret, HIDDEN)
     lines = [f"    {line}" for line in text.splitlines()] or ["    (it has logged nothing)"]
     return "\n".join([f"{role} did not start or did not become healthy. The last lines of its log:", *lines, hint])
+
+
+def _leave_quietly() -> None:
+    """Ends the program without a traceback when the engine interrupts it, as it does after any failure."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda *_: os._exit(_ALREADY_EXPLAINED))
 
 
 def _secret_values(spec: ContainerSpec, envs: Iterable[object]) -> list[str]:
