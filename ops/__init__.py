@@ -1,0 +1,1 @@
+"""What an operator runs beside Pulumi: the plan, and the embedded defaults behind `make`."""

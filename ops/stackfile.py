@@ -1,0 +1,164 @@
+"""Stack files (`Pulumi.<stack>.yaml`) as the engine reads them.
+
+Owns finding, reading and writing them, and turning their values into what the engine would hand to the program.
+Decrypts nothing. Does not judge the values (`components.settings`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:  # PyYAML without libyaml
+    from yaml import SafeLoader  # type: ignore[assignment]
+
+from components.settings import ENCRYPTED
+from ops.errors import OpsError
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+"""The project's directory."""
+
+_SHAPED: Final = {"docker:host": "ssh://[secret]", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
+"""Stand-ins for encrypted values whose shape is checked."""
+
+
+class _Loader(SafeLoader):
+    """YAML 1.2's plain scalars, as the engine has them: `yes`, `on` and `1:30` stay text; a key stands once."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (the base class's own attribute)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
+                )
+            seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """Configuration of one stack, ready for the program.
+
+    Args:
+        values: by key with namespace, as text; `ENCRYPTED` or a stand-in for what is encrypted.
+        secret_keys: keys whose value is encrypted, at least in part.
+    """
+
+    values: dict[str, str]
+    secret_keys: frozenset[str]
+
+
+def path_of(stack: str, root: Path = ROOT) -> Path:
+    """The stack's file. Raises OpsError with the names there are."""
+    path = root / f"Pulumi.{stack}.yaml"
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", stack) or not path.is_file():
+        names = ", ".join(stacks(root)) or "none"
+        raise OpsError(f"there is no stack {stack!r} here (no file Pulumi.{stack}.yaml); stacks: {names}")
+    return path
+
+
+def stacks(root: Path = ROOT) -> list[str]:
+    """Names of the stacks that have a file."""
+    return sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in root.glob("Pulumi.?*.yaml"))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping; empty for an empty file. Raises OpsError where it is no YAML or no mapping."""
+    try:
+        content = _parse(path)
+    except yaml.MarkedYAMLError as error:
+        where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise OpsError(f"{path.name}{where} is not valid YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        raise OpsError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from None
+    if content is None:
+        return {}
+    config = content.get("config") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(config, dict | None):
+        raise OpsError(f"{path.name} is not a stack file: it needs `config:` with one `KEY: VALUE` a line below it")
+    return content
+
+
+def read_project(root: Path = ROOT) -> dict[str, Any]:
+    """Pulumi.yaml; its `name` is the namespace of the project's keys."""
+    path = root / "Pulumi.yaml"
+    project: dict[str, Any] = _parse(path)
+    return project
+
+
+def _parse(path: Path) -> Any:
+    return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+
+
+def namespaced(content: Mapping[str, Any], project: str) -> dict[str, Any]:
+    """The configuration of a stack file by key with namespace; a key without one is the project's."""
+    config = content.get("config") or {}
+    return {key if ":" in (key := str(name)) else f"{project}:{key}": value for name, value in config.items()}
+
+
+def engine_config(content: Mapping[str, Any], project: Mapping[str, Any]) -> StackConfig:
+    """What the engine would hand to the program, encrypted values aside: the stack file's values over the project's."""
+    declared = namespaced({"config": _declared(project)}, project["name"])
+    values: dict[str, str] = {}
+    secret_keys = set()
+    for key, value in {**declared, **namespaced(content, project["name"])}.items():
+        values[key] = _text(key, value)
+        if _has_secret(value):
+            secret_keys.add(key)
+    return StackConfig(values=values, secret_keys=frozenset(secret_keys))
+
+
+def _declared(project: Mapping[str, Any]) -> dict[str, Any]:
+    """Values and defaults of the project's own configuration section."""
+    found = {}
+    for key, about in (project.get("config") or {}).items():
+        if not isinstance(about, dict):
+            found[key] = about
+            continue
+        for name in ("value", "default"):
+            if name in about:
+                found[key] = about[name]
+    return found
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"secure"}
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _is_secret(value) or any(map(_has_secret, value.values()))
+    return isinstance(value, list) and any(map(_has_secret, value))
+
+
+def _text(key: str, value: Any) -> str:
+    if _is_secret(value):
+        return _SHAPED.get(key, ENCRYPTED)
+    return value if isinstance(value, str) else json.dumps(_blotted(value), ensure_ascii=False)
+
+
+def _blotted(value: Any) -> Any:
+    if _is_secret(value):
+        return "[secret]"
+    if isinstance(value, dict):
+        return {str(key): _blotted(item) for key, item in value.items()}
+    return [_blotted(item) for item in value] if isinstance(value, list) else value
