@@ -267,6 +267,13 @@ def rabbit_exchange(url: str) -> tuple[str, str]:
     return unquote(vhost), unquote(exchange)
 
 
+def rabbit_mq(text: str) -> str:
+    """Where the broker comes from."""
+    if text != "embedded":
+        raise Invalid("embedded, for a broker to try things out; unset for a broker of your own (rabbitUrl)")
+    return text
+
+
 def rabbit_username(text: str) -> str:
     """A user name that HTTP basic authentication can carry (RFC 7617: no colon)."""
     if not text or ":" in text or _CONTROL.search(text):
@@ -283,10 +290,24 @@ def rabbit_password(text: str) -> str:
 
 def time_zone(text: str) -> str:
     """A name of the IANA time zone database, such as Europe/Berlin."""
-    known = zoneinfo.available_timezones()
-    if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", text) or (known and text not in known):
+    if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", text) or not _is_time_zone(text):
         raise Invalid("a name of the IANA time zone database, such as Europe/Berlin or UTC")
     return text
+
+
+def _is_time_zone(text: str) -> bool:
+    """Whether this system knows the zone; True where it knows none. (`available_timezones` would read them all.)"""
+    if text.startswith(("posix", "right/")):
+        return False
+    return _loads(text) or not _loads("UTC")
+
+
+def _loads(text: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def restart_policy(text: str) -> str:
@@ -376,6 +397,13 @@ def dns_ttl(text: str) -> int:
         return integer(text, 60, 86400)
     except Invalid:
         raise Invalid("1 (automatic) or 60 to 86400 seconds") from None
+
+
+def branding_dir(text: str) -> str:
+    """A path; what lies there is checked by `branding`."""
+    if _CONTROL.search(text):
+        raise Invalid("the path of a directory, from the project's directory on")
+    return text
 
 
 def conference_timeout(text: str) -> int:

@@ -1,7 +1,7 @@
 """Credentials component: every secret of the stack, generated or the operator's own.
 
-Owns the passwords and the JWT key. Does not own the broker's password, which is the operator's. A generated
-value stays the same for the life of the stack: the arguments below are frozen, since a change of them makes a
+Owns the passwords and the JWT key. Does not own the password of a broker elsewhere, which is the operator's. A
+generated value stays the same for the life of the stack: the arguments below are frozen, since a change of them makes a
 new value.
 """
 
@@ -24,6 +24,8 @@ PASSWORDS: Final = (
     "jibri_xmpp_password",
 )
 """Attributes of Settings; 32 hexadecimal digits (128 bits) each, as `openssl rand -hex 16` gives."""
+RABBIT_PASSWORD: Final = "rabbit_password"
+"""The embedded broker's; that of a broker elsewhere is always the operator's."""
 JWT_SECRET: Final = "jwt_app_secret"
 """64 hexadecimal digits: 256 bits."""
 
@@ -37,6 +39,8 @@ class Credentials(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("videobackend:index:Credentials", name, None, opts)
         lengths = {**dict.fromkeys(PASSWORDS, 32), JWT_SECRET: 64}
+        if settings.embedded_broker:
+            lengths[RABBIT_PASSWORD] = 32
         self.values = {which: self._value(name, settings, which, length) for which, length in lengths.items()}
         self.register_outputs({})
 

@@ -1,8 +1,12 @@
-"""Image references. The release itself is a setting (`jitsiRelease`), its default the pin."""
+"""Image references, pinned. The Jitsi release is a setting (`jitsiRelease`), its default the pin."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from components.settings import Settings
+
+RABBITMQ: Final = "rabbitmq:4.3.2-management"  # renovate: datasource=docker depName=rabbitmq
 
 
 def jitsi(settings: Settings, role: str) -> str:

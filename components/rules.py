@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from components import branding
 from components.checks import is_private, parse_ip
 from components.problems import Problem
 
@@ -59,16 +60,33 @@ def _moderators(settings: Settings) -> Iterator[Problem]:
 
 
 def _statistics(settings: Settings) -> Iterator[Problem]:
+    if settings.embedded_broker:
+        own = {
+            "rabbitUrl": settings.rabbit_url,
+            "rabbitUsername": settings.rabbit_username,
+            "rabbitPassword": settings.rabbit_password,
+        }
+        for key in (key for key, value in own.items() if value is not None):
+            yield Problem(
+                key, None, "unset, because rabbitMq is embedded: the stack's own broker fills it in", remove=True
+            )
+        return
     if not settings.enable_statistics:
         return
     because = "required because enableStatistics is true"
     if settings.rabbit_url is None:
-        example = "http://RABBIT_MQ_HOST:15672/api/exchanges/%2F/statistics.topic/publish"
+        example = "http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish"
         yield Problem("rabbitUrl", None, f"{because}: the publish URL of RabbitMQ's management API", example=example)
     if settings.rabbit_username is None:
         yield Problem("rabbitUsername", None, f"{because}: a user that may publish to the exchange")
     if settings.rabbit_password is None:
         yield Problem("rabbitPassword", None, f"{because}: the password of rabbitUsername", secret=True)
+
+
+def _branding(settings: Settings) -> Iterator[Problem]:
+    if settings.branding_dir is not None:
+        for allowed in branding.faults(settings.branding_dir):
+            yield Problem("brandingDir", repr(settings.branding_dir), allowed, example="branding")
 
 
 def _dns(settings: Settings) -> Iterator[Problem]:
@@ -94,7 +112,8 @@ def _dns(settings: Settings) -> Iterator[Problem]:
 _RULES: Final = (
     (_ports, ("http_port", "https_port", "jvb_port")),
     (_moderators, ("xmpp_muc_modules", "enable_auth", "auth_type")),
-    (_statistics, ("enable_statistics", "rabbit_url", "rabbit_username", "rabbit_password")),
+    (_branding, ("branding_dir",)),
+    (_statistics, ("enable_statistics", "rabbit_mq", "rabbit_url", "rabbit_username", "rabbit_password")),
     (_dns, ("dns_zone", "dns_zone_id", "public_url", "docker_host_address")),
 )
 
@@ -150,9 +169,11 @@ def _broker(settings: Settings) -> Iterator[str]:
         yield "rabbitUrl points to prosody's own container (localhost): give the broker's address as that container sees it"
 
 
-def _loopback_web(settings: Settings) -> Iterator[str]:
+def _unused(settings: Settings) -> Iterator[str]:
+    if settings.embedded_broker and not settings.enable_statistics:
+        yield "rabbitMq is embedded and enableStatistics is false: the broker runs and gets no events"
     if settings.jvb_bind_address.is_loopback:
         yield "jvbBindAddress is loopback: other machines get no sound and picture from the bridge"
 
 
-_SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _loopback_web)
+_SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _unused)

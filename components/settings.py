@@ -204,9 +204,12 @@ class Settings:
     enable_statistics: bool = key(
         checks.boolean, "false", env="enable_statistics", doc="send an event to RabbitMQ when a call ends"
     )
+    rabbit_mq: str | None = optional(
+        checks.rabbit_mq, example="embedded", doc="embedded: a broker of the stack's own, for trying it out"
+    )
     rabbit_url: str | None = optional(
         checks.rabbit_url,
-        example="http://RABBIT_MQ_HOST:15672/api/exchanges/%2F/statistics.topic/publish",
+        example="http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
         env="rabbit_url",
         doc="publish URL of RabbitMQ's management API",
     )
@@ -214,6 +217,12 @@ class Settings:
         checks.rabbit_username, example="videobackend", env="rabbit_username", doc="its user"
     )
     rabbit_password: Secret | None = own_secret(checks.rabbit_password, env="rabbit_password", doc="its password")
+
+    branding_dir: str | None = optional(
+        checks.branding_dir,
+        example="branding",
+        doc="directory with the operator's own images, pages, CSS and overrides",
+    )
 
     dns_zone: str | None = optional(
         checks.dns_zone, example="example.org", doc="Cloudflare zone that holds publicUrl's host; unset: no DNS records"
@@ -319,6 +328,11 @@ class Settings:
     def token_moderation(self) -> bool:
         """True where the token says who is moderator, and jicofo must promote nobody."""
         return "token_moderation" in self.muc_modules
+
+    @property
+    def embedded_broker(self) -> bool:
+        """True where the stack runs a RabbitMQ of its own."""
+        return self.rabbit_mq == "embedded"
 
     @property
     def addresses(self) -> tuple[HostAddress, ...]:

@@ -7,6 +7,7 @@ start stays failed. Decides nothing about the services themselves (`services`).
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import diagnosis, topology
-from components.spec import ContainerSpec, HealthSpec, SecretRef, Value
+from components.spec import ContainerSpec, FileSpec, HealthSpec, SecretRef, Value
 
 LABEL_STACK: Final = "videobackend.stack"
 LABEL_ROLE: Final = "videobackend.role"
@@ -46,21 +47,30 @@ class Placement:
         return f"{self.name}-{self.stack}-{role}"
 
     def place(self, specs: Sequence[ContainerSpec]) -> dict[str, docker.Container]:
-        """Makes the network, then each service after the ones it waits for; by role."""
-        network = docker.Network(
-            f"{self.name}-network",
-            name=self.physical(topology.NETWORK),
+        """Makes the networks, then each service after the ones it waits for; by role."""
+        networks = {name: self._network(name) for name in dict.fromkeys(one for spec in specs for one in spec.networks)}
+        placed: dict[str, docker.Container] = {}
+        for spec in specs:
+            placed[spec.role] = self._container(spec, networks, placed)
+        return placed
+
+    def _network(self, name: str) -> docker.Network:
+        main = name == topology.NETWORK
+        return docker.Network(
+            f"{self.name}-network" if main else f"{self.name}-{name}-network",
+            name=self.physical(name),
             driver="bridge",
+            # Only calls need the world outside.
+            internal=not main,
             labels=[docker.NetworkLabelArgs(label=LABEL_STACK, value=self.stack)],
             opts=pulumi.ResourceOptions(parent=self.parent, delete_before_replace=True),
         )
-        placed: dict[str, docker.Container] = {}
-        for spec in specs:
-            placed[spec.role] = self._container(spec, network, placed)
-        return placed
 
     def _container(
-        self, spec: ContainerSpec, network: docker.Network, placed: Mapping[str, docker.Container]
+        self,
+        spec: ContainerSpec,
+        networks: Mapping[str, docker.Network],
+        placed: Mapping[str, docker.Container],
     ) -> docker.Container:
         name = self.physical(spec.role)
         image = docker.RemoteImage(
@@ -78,14 +88,15 @@ class Placement:
             hostname=spec.role,
             envs=[_assignment(key, self._resolve(value)) for key, value in sorted(spec.environment.items())],
             labels=self._labels(spec, placed),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=list(spec.aliases))],
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=networks[one].name, aliases=list(spec.aliases))
+                for one in spec.networks
+            ],
             ports=[
                 docker.ContainerPortArgs(internal=one.internal, external=one.external, protocol=one.protocol, ip=one.ip)
                 for one in spec.ports
             ],
-            uploads=[
-                docker.ContainerUploadArgs(file=one.path, content=self._resolve(one.content)) for one in spec.files
-            ],
+            uploads=[self._upload(one) for one in spec.files],
             volumes=[self._mount(spec, one.name, one.path) for one in spec.volumes],
             tmpfs=dict(spec.tmpfs),
             read_only=spec.read_only,
@@ -128,6 +139,11 @@ class Placement:
             opts=pulumi.ResourceOptions(parent=self.parent),
         )
         return docker.ContainerVolumeArgs(volume_name=volume.name, container_path=path)
+
+    def _upload(self, file: FileSpec) -> docker.ContainerUploadArgs:
+        if isinstance(file.content, bytes):
+            return docker.ContainerUploadArgs(file=file.path, content_base64=b64encode(file.content).decode())
+        return docker.ContainerUploadArgs(file=file.path, content=self._resolve(file.content))
 
     def _resolve(self, value: Value) -> pulumi.Input[str]:
         return self.secrets[value.name] if isinstance(value, SecretRef) else value

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from components import topology
+
 HIDDEN: Final = "[secret]"
 """What plain text shows in a secret's place."""
 
@@ -43,7 +45,7 @@ class FileSpec:
     """A file that is put into the container before it starts; never empty (Docker's provider refuses that)."""
 
     path: str
-    content: Value
+    content: Value | bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,9 @@ class ContainerSpec:
     image: str
     environment: Mapping[str, Value]
     health: HealthSpec
+    networks: tuple[str, ...] = (topology.NETWORK,)
     aliases: tuple[str, ...] = ()
+    """Names on each of these networks."""
     ports: tuple[PortSpec, ...] = ()
     files: tuple[FileSpec, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()
@@ -113,6 +117,8 @@ class ContainerSpec:
 def _plain(value: Any) -> Any:
     if isinstance(value, SecretRef):
         return {"secret": value.name}
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
     if dataclasses.is_dataclass(value):
         return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
     if isinstance(value, Mapping):

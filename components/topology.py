@@ -12,8 +12,11 @@ WEB: Final = "web"
 PROSODY: Final = "prosody"
 JICOFO: Final = "jicofo"
 JVB: Final = "jvb"
+RABBITMQ: Final = "rabbitmq"
 
 NETWORK: Final = "meet.jitsi"
+STATISTICS_NETWORK: Final = "statistics"
+"""The embedded broker's own: the front end proxies to names on meet.jitsi, so nothing else belongs there."""
 XMPP_DOMAIN: Final = "meet.jitsi"
 XMPP_AUTH_DOMAIN: Final = "auth.meet.jitsi"
 XMPP_MUC_DOMAIN: Final = "muc.meet.jitsi"
@@ -33,6 +36,7 @@ PROSODY_C2S_PORT: Final = 5222
 PROSODY_HTTP_PORT: Final = 5280
 JICOFO_REST_PORT: Final = 8888
 JVB_REST_PORT: Final = 8080
+RABBITMQ_MANAGEMENT_PORT: Final = 15672
 XMPP_BOSH_URL_BASE: Final = f"http://{XMPP_SERVER}:{PROSODY_HTTP_PORT}"
 
 WEB_STORAGE: Final = "/storage"
@@ -41,6 +45,19 @@ PROSODY_CONF_D: Final = "/config/conf.d"
 PROSODY_PLUGINS: Final = "/prosody-plugins-custom"
 STATISTICS_FILE: Final = f"{PROSODY_CONF_D}/statistics.cfg.lua"
 WEB_CUSTOM_CONFIG: Final = "/config/custom-config.js"
+WEB_CUSTOM_INTERFACE_CONFIG: Final = "/config/custom-interface_config.js"
+WEB_ROOT: Final = "/usr/share/jitsi-meet"
+RABBITMQ_CONF: Final = "/etc/rabbitmq/conf.d/30-videobackend.conf"
+RABBITMQ_DEFINITIONS: Final = "/etc/rabbitmq/videobackend-definitions.json"
+RABBITMQ_DATA: Final = "/var/lib/rabbitmq"
+
+STATISTICS_EXCHANGE: Final = "statistics.topic"
+STATISTICS_ROUTING_KEY: Final = "STOP_VIDEO_CALL"
+STATISTICS_QUEUE: Final = "statistics.STOP_VIDEO_CALL"
+STATISTICS_USER: Final = "videobackend"
+EMBEDDED_RABBIT_URL: Final = (
+    f"http://{RABBITMQ}:{RABBITMQ_MANAGEMENT_PORT}/api/exchanges/%2F/{STATISTICS_EXCHANGE}/publish"
+)
 
 TMPFS: Final = {"/run": "size=16M,mode=1750,exec", "/tmp": "size=16M,mode=1777,noexec"}
 """What the images need writable besides their volumes."""

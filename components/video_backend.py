@@ -6,16 +6,19 @@ itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pulumi
 
 from components import services, topology
-from components.credentials import JWT_SECRET, Credentials
+from components.credentials import JWT_SECRET, RABBIT_PASSWORD, Credentials
+from components.services import rabbitmq
 from components.settings import Settings
 from components.single_host import Placement
 from components.statistics import render_statistics_lua
 
+STATISTICS_CONFIG: Final = "statistics_config"
 TOKEN_VALIDITY_HOURS: Final = 3
 """The VideoService's own default."""
 
@@ -40,12 +43,12 @@ class VideoBackend(pulumi.ComponentResource):
     ) -> None:
         super().__init__("videobackend:index:VideoBackend", name, None, opts)
         credentials = Credentials(f"{name}-credentials", settings, pulumi.ResourceOptions(parent=self))
-        statistics_config = pulumi.Output.secret(_statistics_config(settings))
+        secrets = {**credentials.values, **_statistics_secrets(settings, credentials.values)}
         specs = services.specs(settings)
         placement = Placement(
             name=name,
             stack=settings.stack,
-            secrets={**credentials.values, "statistics_config": statistics_config},
+            secrets=secrets,
             docker_host=settings.docker_host,
             parent=self,
         )
@@ -54,7 +57,7 @@ class VideoBackend(pulumi.ComponentResource):
             "publicUrl": settings.public_url.origin,
             "settings": {spec.role: spec.plain_environment for spec in specs},
             "containers": {spec.role: placement.physical(spec.role) for spec in specs},
-            "statisticsConfig": statistics_config,
+            "statisticsConfig": secrets[STATISTICS_CONFIG],
             "videoServiceProperties": _video_service_properties(settings, credentials.values[JWT_SECRET]),
             "credentials": pulumi.Output.secret(dict(credentials.values)),
         }
@@ -69,15 +72,26 @@ class VideoBackend(pulumi.ComponentResource):
         self.register_outputs({"publicUrl": settings.public_url.origin})
 
 
-def _statistics_config(settings: Settings) -> str:
-    password = settings.rabbit_password
-    return render_statistics_lua(
-        enabled=settings.enable_statistics,
-        url=settings.rabbit_url,
-        username=settings.rabbit_username,
-        password=password.reveal() if password else None,
-        conference_timeout=settings.conference_timeout,
+def _statistics_secrets(
+    settings: Settings, generated: Mapping[str, pulumi.Output[str]]
+) -> dict[str, pulumi.Output[str]]:
+    """The statistics file and, with the embedded broker, its definitions."""
+    enabled, timeout = settings.enable_statistics, settings.conference_timeout
+    if settings.embedded_broker:
+        password = generated[RABBIT_PASSWORD]
+        url, username = topology.EMBEDDED_RABBIT_URL, topology.STATISTICS_USER
+        definitions = {"rabbit_definitions": password.apply(rabbitmq.definitions)}
+    else:
+        own = settings.rabbit_password
+        password = own.output() if own else pulumi.Output.secret("")
+        url, username = settings.rabbit_url or "", settings.rabbit_username or ""
+        definitions = {}
+    config = password.apply(
+        lambda plain: render_statistics_lua(
+            enabled=enabled, url=url, username=username, password=plain, conference_timeout=timeout
+        )
     )
+    return {STATISTICS_CONFIG: config, **definitions}
 
 
 def hosts_entry(settings: Settings) -> str:

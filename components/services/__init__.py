@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from components.services import jicofo, jvb, prosody, web
+from components.services import jicofo, jvb, prosody, rabbitmq, web
 from components.settings import Settings
 from components.spec import ContainerSpec
 
 
 def specs(settings: Settings) -> tuple[ContainerSpec, ...]:
     """Every service, each after the ones it waits for."""
-    return (web.spec(settings), prosody.spec(settings), jvb.spec(settings), jicofo.spec(settings))
+    jitsi = (web.spec(settings), prosody.spec(settings), jvb.spec(settings), jicofo.spec(settings))
+    return (*jitsi, rabbitmq.spec(settings)) if settings.embedded_broker else jitsi

@@ -6,7 +6,7 @@ statistics file's text in `statistics`.
 
 from __future__ import annotations
 
-from components import topology
+from components import plugins, topology
 from components.services.common import flag, http_health, shared
 from components.settings import Settings
 from components.spec import ContainerSpec, FileSpec, SecretRef, Value, VolumeSpec
@@ -18,8 +18,12 @@ def spec(settings: Settings) -> ContainerSpec:
         **shared(settings, topology.PROSODY),
         environment=_environment(settings),
         health=http_health(topology.PROSODY_HTTP_PORT, "/health"),
+        networks=((topology.NETWORK, topology.STATISTICS_NETWORK) if settings.embedded_broker else (topology.NETWORK,)),
         aliases=(topology.PROSODY, topology.XMPP_SERVER),
-        files=(FileSpec(path=topology.STATISTICS_FILE, content=SecretRef("statistics_config")),),
+        files=(
+            FileSpec(path=topology.STATISTICS_FILE, content=SecretRef("statistics_config")),
+            *plugins.files(),
+        ),
         volumes=(VolumeSpec(name="prosody-data", path=topology.PROSODY_DATA),),
     )
 
@@ -49,6 +53,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "JIBRI_RECORDER_PASSWORD": SecretRef("jibri_recorder_password"),
         "JIBRI_XMPP_USER": topology.JIBRI_XMPP_USER,
         "JIBRI_XMPP_PASSWORD": SecretRef("jibri_xmpp_password"),
+        # The image leaves existing accounts alone: this module gives them the passwords above.
+        "GLOBAL_MODULES": "account_sync",
         "TZ": settings.time_zone,
     }
     if settings.muc_modules:

@@ -6,7 +6,7 @@ image reaches go into custom-config.js, which the image appends to the config.js
 
 from __future__ import annotations
 
-from components import topology
+from components import branding, topology
 from components.services.common import flag, http_health, shared
 from components.settings import Settings
 from components.spec import ContainerSpec, FileSpec, PortSpec, Value, VolumeSpec
@@ -24,7 +24,7 @@ def spec(settings: Settings) -> ContainerSpec:
             PortSpec(internal=topology.WEB_HTTP_PORT, external=settings.http_port, ip=ip),
             PortSpec(internal=topology.WEB_HTTPS_PORT, external=settings.https_port, ip=ip),
         ),
-        files=(FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=custom_config(settings)),),
+        files=_files(settings),
         volumes=(VolumeSpec(name="web-storage", path=topology.WEB_STORAGE),),
     )
 
@@ -49,9 +49,19 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "XMPP_BOSH_URL_BASE": topology.XMPP_BOSH_URL_BASE,
         "TZ": settings.time_zone,
     }
+    if settings.branding_dir is not None and branding.read(settings.branding_dir).dynamic:
+        environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
     if settings.stun_servers:
         environment["P2P_STUN_SERVERS"] = ",".join(settings.stun_servers)
     return environment
+
+
+def _files(settings: Settings) -> tuple[FileSpec, ...]:
+    config = custom_config(settings)
+    if settings.branding_dir is None:
+        return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config),)
+    own = branding.read(settings.branding_dir)
+    return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config + own.config), *own.files)
 
 
 def custom_config(settings: Settings) -> str:

@@ -1,0 +1,120 @@
+"""The operator's own look: a directory of files that is put over the web container's.
+
+Owns what may lie in the directory, where each file goes, and the limits. The files become part of the stack's
+state, so they are bounded in size. Nothing here changes a file.
+
+The directory may hold:
+- images/, static/, css/, fonts/, sounds/, lang/: put into the front end's folder of that name
+- body.html, head.html, base.html, title.html, fonts.html, plugin.head.html, favicon.ico, manifest.json: put beside
+  its index.html, which includes the HTML ones
+- dynamicBranding.json: as described in Jitsi's handbook; the front end is told where it is
+- config.js, interface_config.js: appended to the image's own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from components import topology
+from components.spec import FileSpec
+
+FOLDERS: Final = ("images", "static", "css", "fonts", "sounds", "lang")
+DYNAMIC: Final = "dynamicBranding.json"
+CONFIG: Final = "config.js"
+INTERFACE_CONFIG: Final = "interface_config.js"
+PAGES: Final = (
+    "body.html",
+    "head.html",
+    "base.html",
+    "title.html",
+    "fonts.html",
+    "plugin.head.html",
+    "favicon.ico",
+    "manifest.json",
+    DYNAMIC,
+)
+MAX_TOTAL: Final = 5 * 1024 * 1024
+"""Bytes; what the state file takes without becoming slow."""
+MAX_FILES: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branding:
+    """What a branding directory comes to."""
+
+    files: tuple[FileSpec, ...]
+    config: str
+    """Lines for custom-config.js."""
+    dynamic: bool
+    """Whether there is a dynamicBranding.json."""
+
+
+def faults(directory: str) -> list[str]:
+    """What keeps `directory` from being used, each as the words behind "allowed:"."""
+    root = Path(directory)
+    if not root.is_dir():
+        return ["a directory that exists, its path from the project's directory on"]
+    try:
+        return list(_faults(root))
+    except OSError as error:
+        return [f"a directory that can be read: {error.strerror}: {error.filename}"]
+
+
+def _faults(root: Path) -> Iterator[str]:
+    paths = _files(root)
+    for path in paths:
+        name = path.relative_to(root)
+        if len(name.parts) == 1 and path.name not in (*PAGES, CONFIG, INTERFACE_CONFIG):
+            yield f"no {name}: besides {', '.join(PAGES)}, {CONFIG} and {INTERFACE_CONFIG}, files belong in a folder"
+        elif len(name.parts) > 1 and name.parts[0] not in FOLDERS:
+            yield f"no folder {name.parts[0]}: the folders are {', '.join(FOLDERS)}"
+        elif path.is_symlink():
+            yield f"files, not symbolic links: {name}"
+        elif path.stat().st_size == 0:
+            yield f"files with content: {name} is empty"
+    for script in (root / CONFIG, root / INTERFACE_CONFIG):
+        if script in paths and not _is_text(script):
+            yield f"{script.name} in UTF-8"
+    total = sum(path.stat().st_size for path in paths)
+    if not paths:
+        yield "a directory with at least one file"
+    if len(paths) > MAX_FILES or total > MAX_TOTAL:
+        found = f"found {len(paths)} files, {total} bytes"
+        yield f"at most {MAX_FILES} files and {MAX_TOTAL // 1024 // 1024} MiB in all; {found}"
+
+
+@cache
+def read(directory: str) -> Branding:
+    """The files of a directory that has no faults."""
+    root = Path(directory)
+    files = []
+    for path in _files(root):
+        name = path.relative_to(root).as_posix()
+        if name == INTERFACE_CONFIG:
+            files.append(FileSpec(path=topology.WEB_CUSTOM_INTERFACE_CONFIG, content=path.read_bytes()))
+        elif name != CONFIG:
+            files.append(FileSpec(path=f"{topology.WEB_ROOT}/{name}", content=path.read_bytes()))
+    config = root / CONFIG
+    return Branding(
+        files=tuple(files),
+        config=config.read_text(encoding="utf-8") if config.is_file() else "",
+        dynamic=(root / DYNAMIC).is_file(),
+    )
+
+
+def _files(root: Path) -> list[Path]:
+    """Every file, without hidden ones such as .DS_Store, in a fixed order."""
+    found = (path for path in root.rglob("*") if path.is_file() or path.is_symlink())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""The branding directory: what may lie in it, what is refused before anything is made, and where files go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components import branding, topology
+from components.problems import SettingsError
+from components.services import web
+from components.spec import ContainerSpec
+from tests.values import load
+
+
+def write(root: Path, **files: str | bytes) -> str:
+    for name, content in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(root)
+
+
+def place(root: Path, files: dict[str, str | bytes]) -> str:
+    return write(root, **{name.replace("/", "__"): content for name, content in files.items()})
+
+
+def spec(directory: str) -> ContainerSpec:
+    return web.spec(load(brandingDir=directory))
+
+
+def test_files_go_over_the_front_end_byte_for_byte(tmp_path: Path) -> None:
+    logo = bytes(range(256))
+    directory = place(tmp_path, {"images/logo.png": logo, "body.html": "<b>Hallo</b>", ".DS_Store": "x"})
+    files = {one.path: one.content for one in spec(directory).files}
+    assert files[f"{topology.WEB_ROOT}/images/logo.png"] == logo
+    assert files[f"{topology.WEB_ROOT}/body.html"] == b"<b>Hallo</b>"
+    assert not any(".DS_Store" in path for path in files)
+
+
+def test_overrides_are_appended_to_our_own_additions_to_config_js(tmp_path: Path) -> None:
+    directory = place(tmp_path, {"config.js": "config.a = 1;\n", "interface_config.js": "interfaceConfig.b = 2;\n"})
+    files = {one.path: one.content for one in spec(directory).files}
+    config = files[topology.WEB_CUSTOM_CONFIG]
+    assert isinstance(config, str)
+    assert config.startswith(web.custom_config(load()))
+    assert config.endswith("config.a = 1;\n")
+    assert files[topology.WEB_CUSTOM_INTERFACE_CONFIG] == b"interfaceConfig.b = 2;\n"
+    assert f"{topology.WEB_ROOT}/config.js" not in files
+
+
+def test_the_front_end_is_told_of_dynamic_branding(tmp_path: Path) -> None:
+    directory = place(tmp_path, {"dynamicBranding.json": "{}"})
+    assert spec(directory).environment["DYNAMIC_BRANDING_URL"] == (
+        "https://onlineberatung.local:8443/dynamicBranding.json"
+    )
+    assert "DYNAMIC_BRANDING_URL" not in web.spec(load()).environment
+
+
+@pytest.mark.parametrize(
+    ("files", "allowed"),
+    [
+        ({}, "at least one file"),
+        ({"images/a.png": ""}, "images/a.png is empty"),
+        ({"index.html": "x"}, "no index.html"),
+        ({"libs/app.js": "x"}, "no folder libs"),
+        ({"config.js": b"\xff\xfe"}, "config.js in UTF-8"),
+        ({"images/big.png": b"x" * (branding.MAX_TOTAL + 1)}, "at most 200 files and 5 MiB"),
+        ({f"images/{n}.png": "x" for n in range(branding.MAX_FILES + 1)}, "found 201 files"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_reason(
+    tmp_path: Path, files: dict[str, str | bytes], allowed: str
+) -> None:
+    directory = place(tmp_path, files)
+    with pytest.raises(SettingsError) as refused:
+        load(brandingDir=directory)
+    assert [problem.key for problem in refused.value.problems] == ["brandingDir"]
+    assert allowed in str(refused.value)
+
+
+def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="a directory that exists"):
+        load(brandingDir=str(tmp_path / "nowhere"))
+
+
+def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "passwd").symlink_to("/etc/passwd")
+    with pytest.raises(SettingsError, match="not symbolic links"):
+        load(brandingDir=str(tmp_path))
+
+
+def test_a_changed_file_makes_a_new_web_container(tmp_path: Path) -> None:
+    directory = place(tmp_path, {"images/logo.png": "old"})
+    before = spec(directory).fingerprint
+    place(tmp_path, {"images/logo.png": "new"})
+    branding.read.cache_clear()
+    assert spec(directory).fingerprint != before

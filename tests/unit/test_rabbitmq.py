@@ -1,0 +1,63 @@
+"""The embedded broker: who reaches it, what its user may do, and what the operator need not set."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+
+import pytest
+
+from components import services, topology
+from components.problems import SettingsError
+from components.services import rabbitmq
+from tests.values import STATISTICS, load
+
+EMBEDDED = {"rabbitMq": "embedded", "enableStatistics": "true"}
+
+
+def test_the_broker_publishes_no_port_and_shares_a_network_with_prosody_alone() -> None:
+    specs = {spec.role: spec for spec in services.specs(load(**EMBEDDED))}
+    assert specs["rabbitmq"].ports == ()
+    assert specs["rabbitmq"].networks == (topology.STATISTICS_NETWORK,)
+    assert [role for role, spec in specs.items() if topology.STATISTICS_NETWORK in spec.networks] == [
+        "prosody",
+        "rabbitmq",
+    ]
+
+
+def test_without_it_there_is_neither_broker_nor_network() -> None:
+    specs = services.specs(load(**STATISTICS))
+    assert "rabbitmq" not in {spec.role for spec in specs}
+    assert {network for spec in specs for network in spec.networks} == {topology.NETWORK}
+
+
+def test_its_user_can_publish_to_the_exchange_and_do_nothing_else() -> None:
+    definitions = json.loads(rabbitmq.definitions("a-password"))
+    (user,) = definitions["users"]
+    (permission,) = definitions["permissions"]
+    assert user["tags"] == ["management"]
+    assert (permission["configure"], permission["read"]) == ("^$", "^$")
+    assert re.search(permission["write"], "statistics.topic")
+    assert not re.search(permission["write"], "statisticsXtopic")
+    assert not re.search(permission["write"], "statistics.topic2")
+    assert "a-password" not in rabbitmq.definitions("a-password")
+
+
+def test_the_password_hash_is_rabbitmqs_and_stays_the_same() -> None:
+    first, second = rabbitmq.password_hash("a-password"), rabbitmq.password_hash("a-password")
+    assert first == second != rabbitmq.password_hash("another")
+    raw = base64.b64decode(first)
+    assert raw[4:] == hashlib.sha256(raw[:4] + b"a-password").digest()
+
+
+def test_a_value_for_another_broker_beside_it_is_refused() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(rabbitMq="embedded", **STATISTICS)
+    assert {problem.key for problem in refused.value.problems} == {"rabbitUrl", "rabbitUsername", "rabbitPassword"}
+
+
+def test_it_needs_no_rabbit_value_and_warns_where_it_is_of_no_use() -> None:
+    assert not any("rabbitMq" in warning for warning in load(**EMBEDDED).warnings)
+    assert any("gets no events" in warning for warning in load(rabbitMq="embedded").warnings)
