@@ -1,0 +1,127 @@
+"""Stand-ins for the Jitsi images: busybox that answers the health check, logs, and stops when told to.
+
+Owns the images. Each has the volumes, health port and path of its original, and a `curl`, since that is what the
+health checks call. What a service really does is none of its business.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from components import services
+from components.settings import Settings
+from tests.engine.toolbox import DOCKER
+
+VOLUMES: Final = {
+    "web": ("/config", "/usr/share/jitsi-meet/transcripts"),
+    "prosody": ("/config", "/prosody-plugins-custom"),
+    "jicofo": ("/config",),
+    "jvb": ("/config",),
+}
+"""Volumes that the original images declare (docker-jitsi-meet, stable-11146-2): without a mount an anonymous one each."""
+
+GRACEFUL: Final = "SIGTERM seen, leaving"
+
+_START: Final = """#!/bin/sh
+trap 'echo "SIGTERM seen, leaving"; sleep 0.2; exit 0' TERM
+echo "$ROLE starts"
+if [ "$BROKEN" = 1 ]; then
+    echo "$ROLE cannot start: account jvb with password $JVB_AUTH_PASSWORD is refused"
+else
+    sleep "$DELAY" & wait $!
+    httpd -p "$PORT" -h /www
+    echo "$ROLE is ready"
+fi
+while :; do sleep 3600 & wait $!; done
+"""
+_CURL: Final = """#!/bin/sh
+for argument; do url=$argument; done
+exec wget -q -O /dev/null "$url"
+"""
+_APPLETS: Final = ("sh", "sleep", "httpd", "wget", "cat", "stat", "ls", "touch", "env", "mount", "id", "nslookup")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One registry of stand-ins.
+
+    Args:
+        registry: the value of imageRegistry.
+        delay: seconds from start to healthy.
+        broken: roles that never become healthy.
+    """
+
+    registry: str
+    delay: float = 0
+    broken: tuple[str, ...] = ()
+
+
+@contextmanager
+def images(busybox: Path, variants: Iterable[Variant]) -> Iterator[None]:
+    """Builds the images of each variant and removes them in the end."""
+    built: list[str] = []
+    try:
+        for variant in variants:
+            for spec in services.specs(Settings.load({"imageRegistry": variant.registry}, stack="any")):
+                if spec.role not in VOLUMES:
+                    continue
+                url = urlsplit(spec.health.command[-1])
+                environment = {
+                    "PATH": "/bin",
+                    "ROLE": spec.role,
+                    "PORT": str(url.port),
+                    "DELAY": str(variant.delay),
+                    "BROKEN": str(int(spec.role in variant.broken)),
+                }
+                built.append(spec.image)
+                _build(spec.image, _layer(busybox, url.path), environment, VOLUMES[spec.role])
+        yield
+    finally:
+        if built:
+            subprocess.run([*DOCKER, "image", "rm", "--force", *built], capture_output=True, check=False)
+
+
+def _build(name: str, layer: bytes, environment: Mapping[str, str], volumes: Iterable[str]) -> None:
+    changes = [f"ENV {key}={value}" for key, value in environment.items()]
+    changes += [f"VOLUME {path}" for path in volumes]
+    changes += ['ENTRYPOINT ["/bin/start"]']
+    options = [argument for change in changes for argument in ("--change", change)]
+    subprocess.run([*DOCKER, "import", *options, "-", name], input=layer, check=True, capture_output=True)
+
+
+def _layer(busybox: Path, health_path: str) -> bytes:
+    page = "www" + (f"{health_path}index.html" if health_path.endswith("/") else health_path)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for folder in ("bin", "config", "etc", "tmp", "run"):
+            _add(archive, folder, None, 0o755)
+        _add(archive, "bin/busybox", busybox.read_bytes(), 0o755)
+        for applet in _APPLETS:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+        _add(archive, "bin/start", _START.encode(), 0o755)
+        _add(archive, "bin/curl", _CURL.encode(), 0o755)
+        for parent in list(Path(page).parents)[-2::-1]:
+            _add(archive, str(parent), None, 0o755)
+        _add(archive, page, b"ok\n", 0o644)
+    return buffer.getvalue()
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes | None, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.mode = mode
+    if content is None:
+        entry.type = tarfile.DIRTYPE
+        archive.addfile(entry)
+    else:
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))

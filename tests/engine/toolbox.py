@@ -1,0 +1,148 @@
+"""What this tier needs from the machine: the Pulumi CLI with its plugins, a Docker daemon, busybox, a Python with the pins.
+
+Finds them, or says what is missing in a `Missing`. Changes nothing of the tester's own: plugins and login live in a
+PULUMI_HOME of the tests, the program's packages in the checkout's virtual environment or in one of the tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from components.settings import DEFAULT_DOCKER_HOST
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+DOCKER: Final = ("docker", "--host", DEFAULT_DOCKER_HOST)
+_PIN = re.compile(r"^pulumi-([a-z0-9-]+)==([0-9.]+)", re.MULTILINE)
+_ADDRESS: Final = "https://www.pulumi.com/docs/iac/download-install/"
+
+
+class Missing(Exception):
+    """What this machine lacks; its text is the reason to skip."""
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """All that a project copy needs to run."""
+
+    pulumi_home: Path
+    venv: Path
+    busybox: Path
+
+
+def providers(requirements: Path) -> dict[str, str]:
+    """Provider packages that a requirements file pins, each with its version; files it includes count too."""
+    text = requirements.read_text(encoding="utf-8")
+    found = {name: version for name, version in _PIN.findall(text) if name != "policy"}
+    for included in re.findall(r"^-r (\S+)", text, re.MULTILINE):
+        found |= providers(requirements.parent / included)
+    return found
+
+
+def find(home: Path, cache: Path, *, requirements: str = "requirements.txt") -> Toolbox:
+    """The tools, with a PULUMI_HOME made at `home`.
+
+    Args:
+        home: a new directory for Pulumi's login and plugins.
+        cache: where a virtual environment made here is kept for the next run.
+        requirements: name of the requirements file in the project.
+
+    Raises:
+        Missing: with what is not there.
+    """
+    if not shutil.which("pulumi"):
+        raise Missing(f"the Pulumi CLI is not on PATH ({_ADDRESS})")
+    _docker()
+    busybox = _busybox()
+    _plugins(home, providers(ROOT / requirements))
+    return Toolbox(pulumi_home=home, venv=_venv(cache, ROOT / requirements), busybox=busybox)
+
+
+def _docker() -> None:
+    if not shutil.which("docker"):
+        raise Missing("the docker CLI is not on PATH")
+    run = subprocess.run(
+        [*DOCKER, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        raise Missing(f"no Docker daemon answers at {DEFAULT_DOCKER_HOST}")
+
+
+def _busybox() -> Path:
+    for name in ("/bin/busybox", shutil.which("busybox")):
+        if name and Path(name).is_file() and _is_static(Path(name)):
+            return Path(name)
+    raise Missing("no static busybox at /bin/busybox or on PATH (Debian: busybox-static)")
+
+
+def _is_static(program: Path) -> bool:
+    """True for a 64-bit ELF program that asks for no interpreter (the dynamic loader)."""
+    data = program.read_bytes()
+    if data[:6] != b"\x7fELF\x02\x01":
+        return False
+    start, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
+    interpreter = 3
+    return all(struct.unpack_from("<I", data, start + size * index)[0] != interpreter for index in range(count))
+
+
+def _plugins(home: Path, wanted: dict[str, str]) -> None:
+    """Gives `home` the plugins: those of the tester's own Pulumi, those on PATH, or the official ones."""
+    own = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi")) / "plugins"
+    for name, version in wanted.items():
+        folder = f"resource-{name}-v{version}"
+        target = home / "plugins" / folder
+        target.parent.mkdir(parents=True, exist_ok=True)
+        binary = shutil.which(f"pulumi-resource-{name}")
+        if (own / folder).is_dir():
+            target.symlink_to(own / folder)
+        elif binary:
+            target.mkdir()
+            (target / f"pulumi-resource-{name}").symlink_to(binary)
+        else:
+            _install(home, name, version)
+
+
+def _install(home: Path, name: str, version: str) -> None:
+    command = ["pulumi", "plugin", "install", "resource", name, version]
+    environment = {**os.environ, "PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        run = None
+    if run is None or run.returncode:
+        why = run.stderr.strip().splitlines()[-1] if run and run.stderr.strip() else "it took too long"
+        raise Missing(f"the plugin {name} {version} is not installed and cannot be fetched: {why}")
+
+
+def _venv(cache: Path, requirements: Path) -> Path:
+    """A virtual environment with just the providers of `requirements`: the engine looks for the plugin of each it finds."""
+    own = ROOT / ".venv"
+    if _provider_packages(own) == set(providers(requirements)):
+        return own
+    text = "".join(sorted(file.read_text(encoding="utf-8") for file in ROOT.glob("requirements*.txt")))
+    venv = cache / f"venv-{hashlib.sha256(f'{requirements.name}{sys.version}{text}'.encode()).hexdigest()[:12]}"
+    done = venv / "done"
+    if not done.exists():
+        shutil.rmtree(venv, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+        command = [str(venv / "bin" / "pip"), "install", "--quiet", "--requirement", str(requirements)]
+        run = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "PIP_NO_INPUT": "1"}, check=False
+        )
+        if run.returncode:
+            raise Missing(f"pip cannot install {requirements.name}: {run.stderr.strip().splitlines()[-1]}")
+        done.touch()
+    return venv
+
+
+def _provider_packages(venv: Path) -> set[str]:
+    names = {path.name.partition("-")[0] for path in venv.glob("lib/python*/site-packages/pulumi_*.dist-info")}
+    return {name.removeprefix("pulumi_").replace("_", "-") for name in names} - {"policy"}
