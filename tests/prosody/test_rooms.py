@@ -1,0 +1,168 @@
+"""Who may open, enter and moderate a room."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from tests.prosody.configuration import FOCUS, GUEST_DOMAIN
+from tests.prosody.people import RefusedError, token
+from tests.prosody.servers import Prosody
+from tests.prosody.stage import MakeProsody, Stage
+
+pytestmark = pytest.mark.prosody
+
+
+@pytest.fixture
+def room() -> str:
+    return secrets.token_hex(8)
+
+
+async def refused(what: object, condition: str) -> RefusedError:
+    """Awaits `what`, which must be refused with this XMPP condition."""
+    with pytest.raises(RefusedError) as caught:
+        await what  # type: ignore[misc]
+    assert caught.value.condition == condition, caught.value
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        token("a-room", "another-secret-of-more-than-32-bytes", moderator=True),
+        token("a-room", moderator=True, exp=1),
+        token("a-room", moderator=True, iss="somebody-else"),
+    ],
+    ids=["signed with another secret", "expired", "of another issuer"],
+)
+async def test_a_stranger_is_refused(shared_prosody: Prosody, shown: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        await refused(stage.bearer(shown), "not-authorized")
+
+
+async def test_an_asker_cannot_open_a_room(shared_prosody: Prosody, room: str) -> None:
+    """Neither by asking the focus for the conference nor by entering, and the refusal says why."""
+    async with Stage(shared_prosody) as stage:
+        asker = await stage.person(room)
+        error = await refused(asker.request_conference(room), "not-authorized")
+        assert "moderator" in error.text, "the client can show why"
+        assert not await asker.room_exists(room), "the focus was not even asked"
+        await refused(asker.enter(room), "not-allowed")
+        assert not await asker.room_exists(room)
+
+
+async def test_a_room_that_the_focus_made_is_not_open_yet(shared_prosody: Prosody, room: str) -> None:
+    """However the focus was asked (by HTTP, say): without a moderator the room lets nobody in."""
+    async with Stage(shared_prosody) as stage:
+        await stage.focus.enter(room)
+        asker = await stage.person(room)
+        error = await refused(asker.enter(room), "not-allowed")
+        assert "moderator" in error.text
+
+
+async def test_a_moderator_opens_and_an_asker_enters_as_member(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        moderator = await stage.moderator(room)
+        asker = await stage.asker(room)
+        await moderator.settle()
+        assert moderator.standing(room) == ("owner", "moderator")
+        assert moderator.standing(room, asker) == ("member", "participant")
+        assert moderator.standing(room, stage.focus) == ("owner", "moderator")
+
+
+@pytest.mark.parametrize("claim", [False, None, 0, "", "false"])
+async def test_a_claim_that_is_not_truthy_opens_nothing(shared_prosody: Prosody, room: str, claim: object) -> None:
+    async with Stage(shared_prosody) as stage:
+        asker = await stage.person(room, moderator=claim)
+        await refused(asker.request_conference(room), "not-authorized")
+
+
+async def test_a_truthy_claim_opens_but_only_true_makes_an_owner(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        opener = await stage.person(room, moderator="true")
+        await opener.join(room)
+        await opener.settle()
+        assert opener.standing(room) == ("member", "participant")
+
+
+async def test_a_token_is_good_for_its_own_room_only(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        stranger = await stage.person("another-room", moderator=True)
+        await refused(stranger.request_conference(room), "not-authorized")
+        await stage.moderator(room)
+        await refused(stranger.enter(room), "not-allowed")
+
+
+async def test_a_room_claim_may_be_written_in_capitals(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        moderator = await stage.person(room.upper(), moderator=True)
+        await moderator.join(room)
+        assert moderator.standing(room) == ("owner", "moderator")
+
+
+async def test_nobody_can_grant_ownership(shared_prosody: Prosody, room: str) -> None:
+    """Neither the asker, nor the moderator, nor the focus; the moderator role is guarded likewise."""
+    async with Stage(shared_prosody) as stage:
+        moderator, asker = await stage.moderator(room), await stage.asker(room)
+        for actor in (asker, moderator, stage.focus):
+            await refused(actor.administer(room, affiliation="owner", jid=asker.boundjid.bare), "not-allowed")
+            await refused(actor.administer(room, role="moderator", nick=asker.nick), "not-allowed")
+        await asker.settle()
+        assert asker.standing(room) == ("member", "participant")
+
+
+async def test_a_verified_moderator_may_be_made_owner_again(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        first, second = await stage.moderator(room), await stage.moderator(room)
+        await first.administer(room, affiliation="member", jid=second.boundjid.bare)
+        await first.administer(room, affiliation="owner", jid=second.boundjid.bare)
+        await second.settle()
+        assert second.standing(room) == ("owner", "moderator")
+
+
+async def test_the_focus_keeps_its_ownership(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        moderator = await stage.moderator(room)
+        for affiliation in ("member", "none", "outcast"):
+            with pytest.raises(RefusedError):
+                await moderator.administer(room, affiliation=affiliation, jid=FOCUS)
+        await moderator.settle()
+        assert moderator.standing(room, stage.focus) == ("owner", "moderator")
+
+
+async def test_an_outcast_stays_out(shared_prosody: Prosody, room: str) -> None:
+    """A moderator's token does not lift a ban either."""
+    async with Stage(shared_prosody) as stage:
+        moderator = await stage.moderator(room)
+        for banned in (await stage.asker(room), await stage.moderator(room)):
+            await moderator.administer(room, affiliation="outcast", jid=banned.boundjid.bare)
+            await refused(banned.enter(room), "forbidden")
+
+
+async def test_a_token_shown_on_the_guest_host_proves_nothing(shared_prosody: Prosody, room: str) -> None:
+    """There Jitsi keeps the token from the URL unverified: even a good one must count for nothing, a forged one too."""
+    async with Stage(shared_prosody) as stage:
+        forged = token(room, "a-guessed-secret-of-more-than-32-bytes", moderator=True)
+        for shown in (forged, token(room, moderator=True)):
+            visitor = await stage.tokenless(shown)
+            await refused(visitor.request_conference(room), "not-authorized")
+            await refused(visitor.enter(room), "not-allowed")
+        await stage.moderator(room)
+        await visitor.join(room)
+        await visitor.settle()
+        assert visitor.boundjid.host == GUEST_DOMAIN
+        assert visitor.standing(room) == ("none", "participant")
+
+
+async def test_without_a_focus_the_same_rules_hold(make_prosody: MakeProsody, room: str) -> None:
+    """Where Prosody lets people make rooms themselves, only a moderator's presence makes one."""
+    prosody = make_prosody(focus_creates_rooms=False)
+    async with Stage(prosody, focus=False) as stage:
+        asker, moderator = await stage.person(room), await stage.person(room, moderator=True)
+        await refused(asker.enter(room), "not-allowed")
+        await moderator.enter(room)
+        await asker.enter(room)
+        await asker.settle()
+        assert moderator.standing(room) == ("owner", "moderator")
+        assert asker.standing(room) == ("member", "participant")
