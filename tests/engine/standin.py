@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from components import services
+from components import services, topology
 from components.settings import Settings
 from tests.engine.toolbox import DOCKER
 
@@ -25,6 +25,7 @@ VOLUMES: Final = {
     "prosody": ("/config", "/prosody-plugins-custom"),
     "jicofo": ("/config",),
     "jvb": ("/config",),
+    "rabbitmq": ("/var/lib/rabbitmq",),
 }
 """Volumes that the original images declare (docker-jitsi-meet, stable-11146-2): without a mount an anonymous one each."""
 
@@ -46,7 +47,11 @@ _CURL: Final = """#!/bin/sh
 for argument; do url=$argument; done
 exec wget -q -O /dev/null "$url"
 """
-_APPLETS: Final = ("sh", "sleep", "httpd", "wget", "cat", "stat", "ls", "touch", "env", "mount", "id", "nslookup")
+_BASH: Final = """#!/bin/sh
+# bash -c "exec 3<>/dev/tcp/ADDRESS/PORT", as the broker's health check has it.
+exec nc -z 127.0.0.1 "${2##*/}"
+"""
+_APPLETS: Final = ("sh", "sleep", "httpd", "wget", "cat", "stat", "ls", "touch", "env", "mount", "id", "nc")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class Variant:
     delay: float = 0
     broken: tuple[str, ...] = ()
 
+    @property
+    def broker(self) -> str:
+        """The broker's image, whose original has a fixed name of its own (`components.images`)."""
+        return f"{self.registry}/rabbitmq:1"
+
 
 @contextmanager
 def images(busybox: Path, variants: Iterable[Variant]) -> Iterator[None]:
@@ -70,10 +80,12 @@ def images(busybox: Path, variants: Iterable[Variant]) -> Iterator[None]:
     built: list[str] = []
     try:
         for variant in variants:
-            for spec in services.specs(Settings.load({"imageRegistry": variant.registry}, stack="any")):
-                if spec.role not in VOLUMES:
-                    continue
-                url = urlsplit(spec.health.command[-1])
+            config = {"imageRegistry": variant.registry, "rabbitMq": "embedded"}
+            for spec in services.specs(Settings.load(config, stack="any")):
+                image = spec.image if spec.role != topology.RABBITMQ else variant.broker
+                url = urlsplit(spec.health.command[-1].rpartition("/dev/tcp/")[2])
+                if not url.port:
+                    url = urlsplit(f"http://any:{url.path.rpartition('/')[2]}/")
                 environment = {
                     "PATH": "/bin",
                     "ROLE": spec.role,
@@ -81,8 +93,8 @@ def images(busybox: Path, variants: Iterable[Variant]) -> Iterator[None]:
                     "DELAY": str(variant.delay),
                     "BROKEN": str(int(spec.role in variant.broken)),
                 }
-                built.append(spec.image)
-                _build(spec.image, _layer(busybox, url.path), environment, VOLUMES[spec.role])
+                built.append(image)
+                _build(image, _layer(busybox, url.path), environment, VOLUMES[spec.role])
         yield
     finally:
         if built:
@@ -110,6 +122,7 @@ def _layer(busybox: Path, health_path: str) -> bytes:
             archive.addfile(link)
         _add(archive, "bin/start", _START.encode(), 0o755)
         _add(archive, "bin/curl", _CURL.encode(), 0o755)
+        _add(archive, "bin/bash", _BASH.encode(), 0o755)
         for parent in list(Path(page).parents)[-2::-1]:
             _add(archive, str(parent), None, 0o755)
         _add(archive, page, b"ok\n", 0o644)

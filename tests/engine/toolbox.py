@@ -6,18 +6,18 @@ PULUMI_HOME of the tests, the program's packages in the checkout's virtual envir
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import struct
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from components.settings import DEFAULT_DOCKER_HOST
+from ops import venvs
+from ops.venvs import SetupError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCKER: Final = ("docker", "--host", DEFAULT_DOCKER_HOST)
@@ -127,19 +127,11 @@ def _venv(cache: Path, requirements: Path) -> Path:
     own = ROOT / ".venv"
     if _provider_packages(own) == set(providers(requirements)):
         return own
-    text = "".join(sorted(file.read_text(encoding="utf-8") for file in ROOT.glob("requirements*.txt")))
-    venv = cache / f"venv-{hashlib.sha256(f'{requirements.name}{sys.version}{text}'.encode()).hexdigest()[:12]}"
-    done = venv / "done"
-    if not done.exists():
-        shutil.rmtree(venv, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        command = [str(venv / "bin" / "pip"), "install", "--quiet", "--requirement", str(requirements)]
-        run = subprocess.run(
-            command, capture_output=True, text=True, env={**os.environ, "PIP_NO_INPUT": "1"}, check=False
-        )
-        if run.returncode:
-            raise Missing(f"pip cannot install {requirements.name}: {run.stderr.strip().splitlines()[-1]}")
-        done.touch()
+    venv = cache / f"venv-{requirements.stem}"
+    try:
+        venvs.ensure(venv, requirements)
+    except SetupError as error:
+        raise Missing(str(error)) from None
     return venv
 
 

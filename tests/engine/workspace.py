@@ -18,7 +18,9 @@ from typing import Any, Final
 
 import yaml
 
+from components import images
 from tests.engine import docker_host
+from tests.engine.standin import Variant
 from tests.engine.toolbox import ROOT, Toolbox
 
 PROJECT: Final = "videobackend"
@@ -80,6 +82,7 @@ class Workspace:
             "imageRegistry": registry,
             **(config or {}),
         }
+        self.patch("components/images.py", images.RABBITMQ, Variant(registry).broker)
         self.write()
 
     def _environ(self, toolbox: Toolbox) -> dict[str, str]:
@@ -213,8 +216,8 @@ def free_ports() -> tuple[int, int, int]:
 
 
 def replaced(steps: list[dict[str, Any]]) -> set[str]:
-    """Roles whose container a preview replaces, creates or deletes."""
-    changing = {"replace", "create-replacement", "delete-replaced", "create", "delete"}
+    """Roles whose container a preview replaces."""
+    changing = {"replace", "create-replacement", "delete-replaced"}
     container = "::videobackend:index:VideoBackend$docker:index/container:Container::"
     urns = (step["urn"] for step in steps if step["op"] in changing and container in step["urn"])
     return {urn.rpartition("-")[2] for urn in urns}
