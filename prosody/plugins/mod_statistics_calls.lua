@@ -80,7 +80,7 @@ end
 local function find_left_behind()
 	for _, record in ipairs(spool.list("call")) do
 		if jid.host(record.room_jid) == module.host then
-			record.left_at = record.left_at or spool.last_beat() or os.time();
+			record.left_at = record.left_at or spool.last_sign_of_life(record);
 			left_behind[record.room_jid] = record;
 		end
 	end

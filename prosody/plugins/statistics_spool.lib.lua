@@ -84,9 +84,10 @@ function lib.beat()
 	if file then file:close(); end
 end
 
--- Seconds since the epoch of the last beat, or nil.
-function lib.last_beat()
-	return lfs.attributes(heartbeat, "modification");
+-- Seconds since the epoch when the process that left this call behind was last known to live.
+function lib.last_sign_of_life(record)
+	return math.max(lfs.attributes(heartbeat, "modification") or 0,
+		lfs.attributes(path(record, "call"), "modification") or 0);
 end
 
 return lib;
