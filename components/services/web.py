@@ -42,7 +42,6 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "ENABLE_LETSENCRYPT": "0",
         "ENABLE_XMPP_WEBSOCKET": "1",
         "XMPP_DOMAIN": topology.XMPP_DOMAIN,
-        "XMPP_AUTH_DOMAIN": topology.XMPP_AUTH_DOMAIN,
         "XMPP_MUC_DOMAIN": topology.XMPP_MUC_DOMAIN,
         "XMPP_GUEST_DOMAIN": topology.XMPP_GUEST_DOMAIN,
         "XMPP_HIDDEN_DOMAIN": topology.XMPP_HIDDEN_DOMAIN,

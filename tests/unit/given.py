@@ -1,0 +1,286 @@
+"""Values for each configuration key, good ones with what they become and bad ones with a word of what is allowed."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any, Final
+
+from components.checks import HostAddress, PublicUrl
+from tests.values import OWN_SECRETS
+
+_BOOLEANS: Final = [("true", True), ("false", False), ("1", True), ("0", False), ("True", True), ("FALSE", False)]
+_NO_BOOLEANS: Final = [(text, "true or false") for text in ("yes", "on", "2", "", " true", "true\n", "ja")]
+_PORTS: Final = [("1", 1), ("80", 80), ("65535", 65535)]
+_NO_PORTS: Final = [
+    (text, "a whole number from 1 to 65535")
+    for text in ("0", "65536", "-1", "+80", "80.0", "8000 ", " 80", "http", "0x50", "٨٠", "", "99999999999999999999")
+]
+_NO_PASSWORDS: Final = [
+    *((f"blank or meta {char} character", "letters, digits and") for char in " *?$`\"'\\!&|;<>()[]{}#\n\t"),
+    ("päßwörter-aus-umlauten", "letters, digits and"),
+    ("-starts-with-a-hyphen", "letters, digits and"),
+    ("short", "12 to 256 characters; this one has 5"),
+    ("x" * 257, "this one has 257"),
+]
+_PASSWORDS: Final = [(text, text) for text in ("0123456789ab", "f" * 32, "A.b_c~d+e/f=g:h@i%j,k-l", "x" * 256)]
+_ADDRESSES: Final = [
+    ("0.0.0.0", ip_address("0.0.0.0")),
+    ("127.0.0.1", ip_address("127.0.0.1")),
+    ("::", ip_address("::")),
+    ("192.0.2.5", ip_address("192.0.2.5")),
+]
+_NO_ADDRESSES: Final = [
+    (text, "an IP address of the Docker host")
+    for text in ("localhost", "", "1.2.3", "300.1.1.1", "192.0.2.5:80", "fe80::1%eth0", "224.0.0.1", "192.0.2.0/24")
+]
+_NAMES: Final = [("videoservice,other app", ("videoservice", "other app")), ("Ä-1", ("Ä-1",)), ("*", ("*",))]
+_NO_NAMES: Final = [
+    ("one, two", "no spaces and no empty items"),
+    ("one ,two", "no spaces and no empty items"),
+    ("one,,two", "no spaces and no empty items"),
+    ("one,two,", "no spaces and no empty items"),
+    (",", "no spaces and no empty items"),
+    (" ", "no spaces and no empty items"),
+    ("one,one", "each one once"),
+    ('quo"te', "without"),
+    ("back\\slash", "without"),
+    ("line\nbreak", "without"),
+    ("x" * 256, "1 to 255 characters"),
+]
+
+GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
+    "publicUrl": [
+        ("https://video.example.org", PublicUrl("video.example.org", 443)),
+        ("https://video.example.org/", PublicUrl("video.example.org", 443)),
+        ("https://Video.Example.ORG:443", PublicUrl("video.example.org", 443)),
+        ("HTTPS://onlineberatung.local:8443", PublicUrl("onlineberatung.local", 8443)),
+        ("https://192.0.2.10:8443", PublicUrl("192.0.2.10", 8443)),
+        ("https://[2001:db8::1]:8443", PublicUrl("2001:db8::1", 8443)),
+        ("https://localhost:1", PublicUrl("localhost", 1)),
+        ("https://xn--bcher-kva.example", PublicUrl("xn--bcher-kva.example", 443)),
+    ],
+    "httpPort": _PORTS,
+    "httpsPort": _PORTS,
+    "bindAddress": _ADDRESSES,
+    "dockerHostAddress": [
+        ("192.0.2.10", (HostAddress(ip_address("192.0.2.10"), None),)),
+        (
+            "203.0.113.10#10001,2001:DB8::1",
+            (HostAddress(ip_address("203.0.113.10"), 10001), HostAddress(ip_address("2001:db8::1"), None)),
+        ),
+    ],
+    "jvbPort": _PORTS,
+    "jvbBindAddress": _ADDRESSES,
+    "stunServers": [
+        ("stun.example.org:3478", ("stun.example.org:3478",)),
+        ("192.0.2.3:443,stun.example.org:3478", ("192.0.2.3:443", "stun.example.org:3478")),
+    ],
+    "enableAuth": _BOOLEANS,
+    "enableGuests": _BOOLEANS,
+    "authType": [("jwt", "jwt"), ("internal", "internal")],
+    "jwtAppId": [("videobackend", "videobackend"), ("Jitsi App 1", "Jitsi App 1")],
+    "jwtAppSecret": [
+        (text, text) for text in ("0123456789abcdef" * 2, "ä" * 16, "with space and 'quote' and $ signs!")
+    ],
+    "jwtAcceptedIssuers": _NAMES,
+    "jwtAcceptedAudiences": _NAMES,
+    "xmppMucModules": [
+        ("token_moderation,close_room,create_room", ("token_moderation", "close_room", "create_room")),
+        ("muc_2", ("muc_2",)),
+    ],
+    "conferenceTimeout": [("0", 0), ("20", 20), ("3600", 3600)],
+    "rabbitMq": [("embedded", "embedded")],
+    "brandingDir": [("branding", "branding"), ("../look", "../look")],
+    "enableLobby": _BOOLEANS,
+    "enableBreakoutRooms": _BOOLEANS,
+    "enablePrejoinPage": _BOOLEANS,
+    "enableClosePage": _BOOLEANS,
+    "jicofoComponentSecret": _PASSWORDS,
+    "jicofoAuthPassword": _PASSWORDS,
+    "jvbAuthPassword": _PASSWORDS,
+    "jigasiXmppPassword": _PASSWORDS,
+    "jibriRecorderPassword": _PASSWORDS,
+    "jibriXmppPassword": _PASSWORDS,
+    "enableStatistics": _BOOLEANS,
+    "rabbitUrl": [
+        (text, text)
+        for text in (
+            "http://mq:15672/api/exchanges/%2F/statistics.topic/publish",
+            "https://mq.example.org/api/exchanges/video/my%20exchange/publish",
+            "http://[2001:db8::5]:15672/api/exchanges/%2f/a/publish",
+        )
+    ],
+    "rabbitUsername": [("statistics", "statistics"), ("Jörg Ä", "Jörg Ä")],
+    "rabbitPassword": [("x", "x"), ("p\"a\\s's wörd:$`", "p\"a\\s's wörd:$`")],
+    "dnsZone": [("example.org", "example.org"), ("Example.ORG.", "example.org"), ("a.co.uk", "a.co.uk")],
+    "dnsZoneId": [("0123456789abcdef" * 2, "0123456789abcdef" * 2)],
+    "dnsTtl": [("1", 1), ("60", 60), ("86400", 86400)],
+    "imageRegistry": [
+        (text, text)
+        for text in ("ghcr.io/jitsi", "localhost:5000/jitsi", "jitsi", "registry.example.org:443/a/b-c/d__e")
+    ],
+    "jitsiRelease": [(text, text) for text in ("stable-11146-2", "stable-11146", "stable-12000", "stable-11146-10")],
+    "timeZone": [(text, text) for text in ("Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+5")],
+    "restartPolicy": [(text, text) for text in ("no", "on-failure", "always", "unless-stopped")],
+    "logMaxSize": [(text, text) for text in ("500k", "10m", "1g")],
+    "logMaxFiles": [("1", 1), ("100", 100)],
+}
+
+BAD: Final[dict[str, list[tuple[str, str]]]] = {
+    "publicUrl": [
+        ("video.example.org", "https://HOST"),
+        ("//video.example.org", "https://HOST"),
+        ("https://", "https://HOST"),
+        ("https://:8443", "https://HOST"),
+        ("https:video.example.org", "https://HOST"),
+        ("http://video.example.org", "browsers give camera and microphone to https pages only"),
+        ("ftp://video.example.org", "https://HOST"),
+        ("https://video.example.org/meet", "no path, query or fragment"),
+        ("https://video.example.org/?room=1", "no path, query or fragment"),
+        ("https://video.example.org?", "no path, query or fragment"),
+        ("https://video.example.org#a", "no path, query or fragment"),
+        ("https://video.example.org:0", "https://HOST"),
+        ("https://video.example.org:", "https://HOST"),
+        ("https://video.example.org:65536", "https://HOST"),
+        ("https://video.example.org:port", "https://HOST"),
+        ("https://user:word@video.example.org", "no user name or password"),
+        (" https://video.example.org", "https://HOST"),
+        ("https://video.example.org\n", "https://HOST"),
+        ("https://video example.org", "https://HOST"),
+        ("https://video_1.example.org", "letters, digits, dots and hyphens"),
+        ("https://-video.example.org", "letters, digits, dots and hyphens"),
+        ("https://video..example.org", "letters, digits, dots and hyphens"),
+        ("https://999.1.1.1", "letters, digits, dots and hyphens"),
+        ("https://bücher.example", "xn--bcher-kva.example"),
+        ("https://[::1", "https://HOST"),
+        ("https://*.example.org", "letters, digits, dots and hyphens"),
+        ('https://a"b.example.org', "letters, digits, dots and hyphens"),
+        (f"https://{'a' * 64}.example.org", "letters, digits, dots and hyphens"),
+    ],
+    "httpPort": _NO_PORTS,
+    "httpsPort": _NO_PORTS,
+    "bindAddress": _NO_ADDRESSES,
+    "dockerHostAddress": [
+        ("127.0.0.1", "not loopback"),
+        ("127.1.2.3", "not loopback"),
+        ("::1", "not loopback"),
+        ("0.0.0.0", "not loopback"),
+        ("::", "not loopback"),
+        ("239.1.1.1", "multicast"),
+        ("192.0.2.10,127.0.0.1", "not loopback"),
+        ("video.example.org", "no host names"),
+        ("192.0.2", "IP addresses"),
+        ("192.0.2.010", "IP addresses"),
+        ("192.0.2.10:10000", "IP addresses"),
+        ("192.0.2.10/24", "IP addresses"),
+        ("fe80::1%eth0", "IP addresses"),
+        ("192.0.2.10#", "IP#PORT with a port from 1 to 65535"),
+        ("192.0.2.10#0", "IP#PORT with a port from 1 to 65535"),
+        ("192.0.2.10#70000", "IP#PORT with a port from 1 to 65535"),
+        ("192.0.2.10#1#2", "IP#PORT with a port from 1 to 65535"),
+        ("192.0.2.10, 192.0.2.11", "no spaces and no empty items"),
+        ("192.0.2.10,", "no spaces and no empty items"),
+        ("192.0.2.10,192.0.2.10", "each one once"),
+    ],
+    "jvbPort": _NO_PORTS,
+    "jvbBindAddress": _NO_ADDRESSES,
+    "stunServers": [
+        ("stun.example.org", "HOST:PORT"),
+        ("stun.example.org:", "HOST:PORT"),
+        ("stun.example.org:99999", "HOST:PORT"),
+        (":3478", "HOST:PORT"),
+        ("stun:stun.example.org:3478", "HOST:PORT"),
+        ("a.example.org:1, b.example.org:2", "no spaces and no empty items"),
+        ('"x":1', "HOST:PORT"),
+    ],
+    "enableAuth": _NO_BOOLEANS,
+    "enableGuests": _NO_BOOLEANS,
+    "authType": [(text, "jwt or internal") for text in ("JWT", "ldap", "matrix", "", "none")],
+    "jwtAppId": [('a"b', "without"), ("a\\b", "without"), ("a,b", "without"), (" a", "without"), ("a\n", "without")],
+    "jwtAppSecret": [
+        ("x" * 31, "at least 32 bytes (256 bits); this one has 31"),
+        ("ä" * 15, "this one has 30"),
+        ('"' + "x" * 40, "the prosody image cannot carry them"),
+        ("\\" + "x" * 40, "the prosody image cannot carry them"),
+        ("x" * 40 + "\n", "the prosody image cannot carry them"),
+        ("x" * 40 + " ", "the prosody image cannot carry them"),
+        ("\ud800" * 40, "the prosody image cannot carry them"),
+    ],
+    "jwtAcceptedIssuers": _NO_NAMES,
+    "jwtAcceptedAudiences": _NO_NAMES,
+    "xmppMucModules": [
+        ("token_moderation, close_room", "no spaces and no empty items"),
+        ("token_moderation,,close_room", "no spaces and no empty items"),
+        ("close_room,close_room", "each one once"),
+        ("Close_Room", "module names of lower-case letters"),
+        ("close-room", "module names of lower-case letters"),
+        ('close_room"', "module names of lower-case letters"),
+    ],
+    "rabbitMq": [(text, "embedded, for a broker to try things out") for text in ("true", "external", "Embedded")],
+    "brandingDir": [("bran\nding", "the path of a directory"), ("bran\x00ding", "the path of a directory")],
+    "conferenceTimeout": [(text, "a whole number from 0 to 3600") for text in ("-1", "3601", "20s", "1.5")],
+    "enableLobby": _NO_BOOLEANS,
+    "enableBreakoutRooms": _NO_BOOLEANS,
+    "enablePrejoinPage": _NO_BOOLEANS,
+    "enableClosePage": _NO_BOOLEANS,
+    "jicofoComponentSecret": _NO_PASSWORDS,
+    "jicofoAuthPassword": _NO_PASSWORDS,
+    "jvbAuthPassword": _NO_PASSWORDS,
+    "jigasiXmppPassword": _NO_PASSWORDS,
+    "jibriRecorderPassword": _NO_PASSWORDS,
+    "jibriXmppPassword": _NO_PASSWORDS,
+    "enableStatistics": _NO_BOOLEANS,
+    "rabbitUrl": [
+        ("amqp://mq:5672", "http(s)://HOST:15672/api/exchanges"),
+        ("mq:15672/api/exchanges/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
+        ("http:///api/exchanges/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
+        ("http://guest:guest@mq:15672/api/exchanges/%2F/a/publish", "no user name or password"),
+        ("http://mq:15672/", "http(s)://HOST:15672/api/exchanges"),
+        ("http://mq:15672/api/exchanges///a/publish", "the vhost / is written %2F"),
+        ("http://mq:15672/api/exchanges/%2F/a", "http(s)://HOST:15672/api/exchanges"),
+        ("http://mq:15672/api/exchanges/%2F/a/publish/", "http(s)://HOST:15672/api/exchanges"),
+        ("http://mq:15672/api/exchanges/%2F/a/publish?x=1", "http(s)://HOST:15672/api/exchanges"),
+        ("http://mq:15672/api/queues/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
+        ("http://m q:15672/api/exchanges/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
+        ("http://mq:x/api/exchanges/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
+    ],
+    "rabbitUsername": [("a:b", "without colon"), ("a\nb", "without colon")],
+    "rabbitPassword": [("a\nb", "without control characters"), ("\x00", "without control characters")],
+    "dnsZone": [
+        (text, "a zone's name") for text in ("example", "192.0.2.1", "*.example.org", "a b.org", "https://a.org")
+    ],
+    "dnsZoneId": [(text, "32 hexadecimal digits") for text in ("example.org", "F" * 32, "0" * 31, "0" * 33)],
+    "dnsTtl": [(text, "1 (automatic) or 60 to 86400") for text in ("0", "2", "59", "86401", "auto", "1h")],
+    "imageRegistry": [
+        (text, "a registry and path in lower case")
+        for text in (
+            "ghcr.io/jitsi/",
+            "https://ghcr.io/jitsi",
+            "Ghcr.io/Jitsi",
+            "ghcr.io/jitsi:latest",
+            "a b",
+            "/jitsi",
+        )
+    ],
+    "jitsiRelease": [
+        ("stable", "a release tag such as stable-11146-2"),
+        ("latest", "a release tag such as stable-11146-2"),
+        ("unstable", "a release tag such as stable-11146-2"),
+        ("stable-11146-2@sha256:0", "a release tag such as stable-11146-2"),
+        ("11146", "a release tag such as stable-11146-2"),
+        ("stable-7210-2", "stable-11146 or newer"),
+        ("stable-11145-9", "stable-11146 or newer"),
+        ("stable-0", "stable-11146 or newer"),
+    ],
+    "timeZone": [(text, "IANA time zone") for text in ("Berlin", "Europe/Nowhere", "../etc/passwd", "CEST+1 ", "")],
+    "restartPolicy": [
+        (text, "no, on-failure, always or unless-stopped") for text in ("never", "Always", "on-failure:3")
+    ],
+    "logMaxSize": [(text, "a size with its unit") for text in ("10", "10MB", "0m", "1.5g", "-1m", "m")],
+    "logMaxFiles": [(text, "a whole number from 1 to 100") for text in ("0", "101", "three")],
+}
+
+VALID: Final = {name: [text for text, _ in pairs] for name, pairs in GOOD.items()} | {
+    name: [secret] for name, secret in OWN_SECRETS.items()
+}
+"""Accepted texts of each key; recognisable ones for the secret keys."""

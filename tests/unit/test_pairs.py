@@ -1,0 +1,88 @@
+"""Two places that must say the same: the settings and the project's schema, the documentation, the stack files."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from components.credentials import JWT_SECRET, PASSWORDS
+from components.settings import KEYS, Settings, camel_case
+from tests.values import OWN_SECRETS
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PROJECT: Final[dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+SCHEMA: Final[dict[str, Any]] = PROJECT.get("config", {})
+DASH: Final = "\N{EN DASH}"
+DOCUMENT: Final = ROOT / "docs" / "settings.md"
+
+STACKS: Final = sorted(ROOT.glob("Pulumi.*.yaml"))
+
+
+def test_the_schema_declares_exactly_the_keys_with_a_default() -> None:
+    """A key declared without a default would be required."""
+    assert set(SCHEMA) == {name for name, key in KEYS.items() if key.default}
+
+
+@pytest.mark.parametrize("name", SCHEMA)
+def test_schema_and_settings_agree(name: str) -> None:
+    declared, key = SCHEMA[name], KEYS[name]
+    assert declared["type"] == "string", "the program checks values itself, with better words"
+    assert declared["default"] == key.default
+    assert declared["description"] == key.doc
+
+
+def table_rows() -> list[list[str]]:
+    """The rows of the tables of docs/settings.md whose first cell is a key."""
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines if line.startswith("|")]
+    return [row for row in rows if re.fullmatch(r"`[a-z][A-Za-z]*`", row[0])]
+
+
+def test_the_documentation_names_exactly_the_keys() -> None:
+    names = [row[0].strip("`") for row in table_rows()]
+    assert len(set(names)) == len(names), "a key stands there twice"
+    assert set(names) == set(KEYS)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_documentation_agrees_with_the_settings(name: str) -> None:
+    (row,) = [row for row in table_rows() if row[0] == f"`{name}`"]
+    key = KEYS[name]
+    assert row[1] == (f"`{key.env}`" if key.env else DASH)
+    if key.default:
+        assert row[2] == f"`{key.default}`"
+    else:
+        assert row[2] in (DASH, "*generated*")
+    assert ("**secret**" in row[3]) is key.secret
+
+
+def test_the_documentation_says_of_each_secret_whether_it_is_generated() -> None:
+    generated = {row[0].strip("`") for row in table_rows() if row[2] == "*generated*"}
+    assert generated == {camel_case(one) for one in (*PASSWORDS, JWT_SECRET)}
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
+def test_the_stack_files_in_the_repository_are_accepted(path: Path) -> None:
+    """Their encrypted values are the team's own, so one that is known stands in for each."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+    values: dict[str, str] = {}
+    for full_name, value in content.items():
+        namespace, _, name = full_name.rpartition(":")
+        if namespace == PROJECT["name"]:
+            values[name] = OWN_SECRETS[name] if isinstance(value, dict) else str(value)
+    Settings.load(values, stack="test", secret_keys=OWN_SECRETS.keys())
+
+
+def test_every_field_with_a_key_is_camel_case_of_its_attribute() -> None:
+    attributes = {camel_case(one.name) for one in dataclasses.fields(Settings)}
+    assert set(KEYS) <= attributes
+
+
+def test_generated_secrets_are_secret_keys() -> None:
+    for attribute in (*PASSWORDS, JWT_SECRET):
+        assert KEYS[camel_case(attribute)].secret

@@ -1,0 +1,142 @@
+"""Rules between keys, and the warnings about what is legal but smells."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from components.problems import SettingsError
+from components.settings import KEYS
+from tests.values import DNS, DOMAIN, STATISTICS, load
+
+LAN: Final = {"dockerHostAddress": "192.168.1.5"}
+
+# Configurations and the keys of their problems; empty: it is accepted.
+TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
+    ("defaults", {}, []),
+    ("three different ports", {"httpPort": "80", "httpsPort": "443", "jvbPort": "10001"}, []),
+    ("HTTP takes the default of HTTPS", {"httpPort": "8443"}, ["httpsPort"]),
+    ("media takes the default of HTTP", {"jvbPort": "8000"}, ["jvbPort"]),
+    ("all three the same", {"httpPort": "9", "httpsPort": "9", "jvbPort": "9"}, ["httpsPort", "jvbPort"]),
+    (
+        "moderation without authentication",
+        {"enableAuth": "false", "xmppMucModules": "token_moderation"},
+        ["xmppMucModules"],
+    ),
+    (
+        "room creation by token with accounts",
+        {"authType": "internal", "xmppMucModules": "create_room"},
+        ["xmppMucModules"],
+    ),
+    ("closing rooms needs no token", {"enableAuth": "false", "xmppMucModules": "close_room"}, []),
+    ("modules of others need no token", {"enableAuth": "false", "xmppMucModules": "muc_size"}, []),
+    ("moderation with tokens", {"xmppMucModules": "token_moderation"}, []),
+    ("statistics with nothing", {"enableStatistics": "true"}, ["rabbitUrl", "rabbitUsername", "rabbitPassword"]),
+    ("statistics with everything", STATISTICS, []),
+    ("a broker that is not used", {**STATISTICS, "enableStatistics": "false"}, []),
+    ("half a broker that is not used", {"rabbitUsername": "x"}, []),
+    ("DNS", {**DOMAIN, **DNS}, []),
+    ("the zone is the host", {**DOMAIN, "dnsZone": "video.example.org"}, []),
+    ("a zone that the host only ends like", {**DOMAIN, "dnsZone": "ample.org"}, ["dnsZone"]),
+    ("a host in another zone", {**DOMAIN, "dnsZone": "example.com"}, ["dnsZone"]),
+    ("a zone id alone", {"dnsZoneId": "0" * 32}, ["dnsZone"]),
+    ("DNS without address", {"publicUrl": "https://video.example.org", **DNS}, ["dockerHostAddress"]),
+    ("DNS with private addresses", {**DOMAIN, **DNS, "dockerHostAddress": "10.0.0.1,fd00::1"}, ["dockerHostAddress"]),
+    ("DNS for an IP address", {**DOMAIN, **DNS, "publicUrl": "https://203.0.113.10"}, ["dnsZone"]),
+]
+
+
+@pytest.mark.parametrize(("values", "keys"), [pytest.param(*case[1:], id=case[0]) for case in TABLE])
+def test_rules_between_keys(values: dict[str, str], keys: list[str]) -> None:
+    found: list[str] = []
+    try:
+        load(**values)
+    except SettingsError as error:
+        found = [one.key for one in error.problems]
+    assert found == keys
+
+
+def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
+    with pytest.raises(SettingsError) as error:
+        load(enableStatistics="true")
+    assert [one.mend for one in error.value.problems] == [
+        "pulumi config set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
+        "pulumi config set rabbitUsername VALUE",
+        "pulumi config set --secret rabbitPassword",
+    ]
+
+
+# Configurations and a word of each warning, in order; empty: nothing smells.
+SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
+    ("a whole local stack", LAN, []),
+    ("a whole public stack", DOMAIN, []),
+    ("no address, local", {}, ["other machines get no sound"]),
+    (
+        "no address, public",
+        {"publicUrl": "https://video.example.org:8443"},
+        ["dockerHostAddress is not set: participants elsewhere"],
+    ),
+    (
+        "private address with a public name",
+        {**LAN, "publicUrl": "https://video.example.org:8443"},
+        ["dockerHostAddress 192.168.1.5 is private and publicUrl is public"],
+    ),
+    ("private and public address", {**DOMAIN, "dockerHostAddress": "10.0.0.1,203.0.113.10"}, []),
+    (
+        "another port outside",
+        {**DOMAIN, "httpsPort": "8443"},
+        ["publicUrl has port 443 and httpsPort is 8443: fine where a router or proxy forwards"],
+    ),
+    ("no authentication", {**LAN, "enableAuth": "false"}, ["whoever knows publicUrl can open rooms"]),
+    (
+        "guests without authentication",
+        {**LAN, "enableAuth": "false", "enableGuests": "true"},
+        ["whoever knows publicUrl can open rooms", "enableGuests has no effect"],
+    ),
+    (
+        "tokens without moderation",
+        {**LAN, "xmppMucModules": "close_room,create_room"},
+        ["lacks token_moderation: whoever has a token becomes moderator"],
+    ),
+    (
+        "tokens without room creation",
+        {**LAN, "xmppMucModules": "close_room,token_moderation"},
+        ["lacks create_room: participants can open rooms"],
+    ),
+    ("a bridge on loopback", {**LAN, "jvbBindAddress": "127.0.0.1"}, ["jvbBindAddress is loopback"]),
+    (
+        "the broker over plain http across the internet",
+        {**LAN, **STATISTICS, "rabbitUrl": "http://mq.example.org:15672/api/exchanges/%2F/a/publish"},
+        ["the broker's password crosses the network readable"],
+    ),
+    (
+        "the broker over plain http in the own network",
+        {**LAN, **STATISTICS, "rabbitUrl": "http://10.0.0.2:15672/api/exchanges/%2F/a/publish"},
+        [],
+    ),
+    (
+        "a broker on localhost",
+        {**LAN, **STATISTICS, "rabbitUrl": "https://localhost:15672/api/exchanges/%2F/a/publish"},
+        ["prosody's own container"],
+    ),
+    (
+        "a broker on loopback, but statistics off",
+        {**LAN, "rabbitUrl": "https://127.0.0.1:15672/api/exchanges/%2F/a/publish"},
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "words"), [pytest.param(*case[1:], id=case[0]) for case in SMELLS])
+def test_warnings(values: dict[str, str], words: list[str]) -> None:
+    warnings = load(**values).warnings
+    assert len(warnings) == len(words), warnings
+    for warning, word in zip(warnings, words, strict=True):
+        assert word in warning
+
+
+def test_every_warning_names_a_key() -> None:
+    for _, values, _ in SMELLS:
+        for warning in load(**values).warnings:
+            assert any(name in warning for name in KEYS), warning

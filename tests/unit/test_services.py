@@ -1,0 +1,273 @@
+"""What each service is told: golden files for the defaults, and the rules behind the values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from components import services
+from components.services.web import custom_config
+from components.spec import ContainerSpec, SecretRef
+from tests.unit.image_variables import PASSED_BUT_UNREAD, READ
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, load
+
+LAN: Final = {"dockerHostAddress": "192.168.1.5"}
+SETTINGS: Final[dict[str, dict[str, str]]] = {
+    "defaults": {},
+    "domain": {**DOMAIN, **DNS, **STATISTICS},
+    "own secrets": OWN_SECRETS,
+    "STUN": {"stunServers": "stun.example.org:3478,192.0.2.3:443"},
+    "guests": {"enableGuests": "true"},
+    "accounts": {"authType": "internal"},
+    "open": {"enableAuth": "false"},
+    "own modules": {"xmppMucModules": "close_room"},
+}
+JITSI: Final = tuple(READ)
+
+
+def specs(**values: str) -> dict[str, ContainerSpec]:
+    return {spec.role: spec for spec in services.specs(load(**values))}
+
+
+def environment(role: str, **values: str) -> dict[str, str]:
+    return specs(**values)[role].plain_environment
+
+
+@pytest.mark.parametrize("role", JITSI)
+def test_the_default_environment_is_the_reviewed_one(role: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"{role}.env", "".join(f"{name}={value}\n" for name, value in environment(role).items()))
+
+
+@pytest.mark.parametrize("role", JITSI)
+def test_what_runs_by_default_is_the_reviewed_one(role: str, golden: Callable[[str, str], None]) -> None:
+    spec = specs()[role]
+    shape = {
+        "image": spec.image,
+        "health": [*spec.health.command],
+        "networks": [*spec.networks],
+        "aliases": [*spec.aliases],
+        "ports": [f"{one.ip}:{one.external}->{one.internal}/{one.protocol}" for one in spec.ports],
+        "files": sorted(one.path for one in spec.files if not one.path.endswith(".lua") or "conf.d" in one.path),
+        "volumes": {one.name: one.path for one in spec.volumes},
+        "tmpfs": dict(spec.tmpfs),
+        "read_only": spec.read_only,
+        "starts_after": [*spec.starts_after],
+        "session_with": spec.session_with,
+        "stop_grace": spec.stop_grace,
+        "restart": spec.restart,
+    }
+    golden(f"{role}.json", json.dumps(shape, indent=2) + "\n")
+
+
+@pytest.mark.parametrize("role", JITSI)
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_variable_is_one_that_the_image_reads(name: str, role: str) -> None:
+    """A misspelt or outgrown name is ignored in silence."""
+    known = READ[role] | PASSED_BUT_UNREAD.get(role, frozenset())
+    assert set(environment(role, **SETTINGS[name])) <= known
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_services_come_after_those_they_wait_for(name: str) -> None:
+    seen: set[str] = set()
+    for spec in services.specs(load(**SETTINGS[name])):
+        assert set(spec.starts_after) <= seen, spec.role
+        assert spec.role not in seen
+        seen.add(spec.role)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_no_value_is_empty_or_has_a_line_break(name: str) -> None:
+    """The images take an empty variable for their own default."""
+    for spec in services.specs(load(**SETTINGS[name])):
+        for variable, value in spec.plain_environment.items():
+            assert value, f"{spec.role} {variable}"
+            assert "\n" not in value, f"{spec.role} {variable}"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_passwords_and_keys_travel_as_references(name: str) -> None:
+    for spec in services.specs(load(**SETTINGS[name])):
+        for variable, value in spec.environment.items():
+            if variable.endswith(("_PASSWORD", "_SECRET")):
+                assert isinstance(value, SecretRef), f"{spec.role} {variable}"
+
+
+def test_the_xmpp_domains_are_the_same_everywhere() -> None:
+    values: dict[str, set[str]] = {}
+    for role in JITSI:
+        for variable, value in environment(role).items():
+            if variable.startswith("XMPP_"):
+                values.setdefault(variable, set()).add(value)
+    assert {variable for variable, found in values.items() if len(found) > 1} == set()
+
+
+# Who moderates
+
+
+def test_with_token_moderation_jicofo_promotes_nobody() -> None:
+    """Neither the first to arrive nor whoever has signed in."""
+    told = environment("jicofo")
+    assert told["ENABLE_AUTO_OWNER"] == "0"
+    assert told["JICOFO_ENABLE_AUTH"] == "0"
+    assert told["ENABLE_AUTH"] == "1", "prosody still lets in signed-in users only"
+
+
+@pytest.mark.parametrize(
+    "values", [{"enableAuth": "false"}, {"xmppMucModules": "close_room"}, {"authType": "internal"}]
+)
+def test_without_token_moderation_somebody_becomes_moderator(values: dict[str, str]) -> None:
+    assert environment("jicofo", **values)["ENABLE_AUTO_OWNER"] == "1"
+
+
+def test_jicofo_asks_for_a_login_where_accounts_moderate() -> None:
+    assert environment("jicofo", authType="internal")["JICOFO_ENABLE_AUTH"] == "1"
+    assert environment("jicofo", enableAuth="false")["JICOFO_ENABLE_AUTH"] == "0"
+
+
+def test_prosody_loads_the_modules_of_the_rooms() -> None:
+    assert environment("prosody")["XMPP_MUC_MODULES"] == "token_moderation,close_room,create_room"
+    assert environment("prosody", enableAuth="false")["XMPP_MUC_MODULES"] == "close_room"
+    assert environment("prosody", xmppMucModules="create_room,token_moderation")["XMPP_MUC_MODULES"] == (
+        "create_room,token_moderation"
+    )
+
+
+# Who gets in
+
+
+def test_a_fresh_stack_is_closed_to_strangers() -> None:
+    told = environment("prosody")
+    assert (told["ENABLE_AUTH"], told["AUTH_TYPE"], told["ENABLE_GUESTS"]) == ("1", "jwt", "0")
+    assert told["JWT_ALLOW_EMPTY"] == "0"
+
+
+def test_guests_are_let_in_when_the_operator_says_so() -> None:
+    for role in ("prosody", "web"):
+        assert environment(role, enableGuests="true")["ENABLE_GUESTS"] == "1", role
+        assert environment(role)["ENABLE_GUESTS"] == "0", role
+
+
+@pytest.mark.parametrize("values", [{"enableAuth": "false"}, {"authType": "internal"}])
+def test_nobody_is_told_of_tokens_without_token_authentication(values: dict[str, str]) -> None:
+    for role in JITSI:
+        assert not [variable for variable in environment(role, **values) if variable.startswith("JWT_")], role
+
+
+def test_prosody_accepts_the_configured_tokens() -> None:
+    told = environment(
+        "prosody", jwtAppId="app", jwtAcceptedIssuers="service,other", jwtAcceptedAudiences="backend,more"
+    )
+    assert told["JWT_APP_ID"] == "app"
+    assert told["JWT_ACCEPTED_ISSUERS"] == "service,other"
+    assert told["JWT_ACCEPTED_AUDIENCES"] == "backend,more"
+    assert specs()["prosody"].environment["JWT_APP_SECRET"] == SecretRef("jwt_app_secret")
+
+
+def test_the_key_of_the_tokens_goes_to_prosody_alone() -> None:
+    for role in JITSI:
+        assert ("JWT_APP_SECRET" in environment(role)) is (role == "prosody"), role
+
+
+# Addresses, ports, third parties
+
+
+def test_the_bridge_advertises_the_configured_addresses() -> None:
+    told = environment("jvb", dockerHostAddress="203.0.113.10#10001,2001:DB8::1")
+    assert told["JVB_ADVERTISE_IPS"] == "203.0.113.10#10001,2001:db8::1"
+
+
+def test_without_an_address_the_bridge_is_told_none() -> None:
+    assert "JVB_ADVERTISE_IPS" not in environment("jvb")
+    assert "DOCKER_HOST_ADDRESS" not in environment("jvb", **LAN), "the outgrown name makes the image warn"
+
+
+def test_no_third_party_is_contacted_by_default() -> None:
+    """With an empty list the bridge would ask a server of the Jitsi project, and so would browsers."""
+    assert environment("jvb")["JVB_DISABLE_STUN"] == "1"
+    assert "JVB_STUN_SERVERS" not in environment("jvb")
+    assert "P2P_STUN_SERVERS" not in environment("web")
+    page = custom_config(load())
+    assert "config.p2p.stunServers = [];" in page
+    assert "config.disableThirdPartyRequests = true;" in page
+
+
+def test_own_stun_servers_reach_bridge_and_browsers() -> None:
+    servers = "stun.example.org:3478,192.0.2.3:443"
+    told = environment("jvb", stunServers=servers)
+    assert told["JVB_STUN_SERVERS"] == servers
+    assert "JVB_DISABLE_STUN" not in told
+    assert environment("web", stunServers=servers)["P2P_STUN_SERVERS"] == servers
+    assert "stunServers = []" not in custom_config(load(stunServers=servers))
+
+
+def test_the_public_url_carries_its_port_where_it_is_not_443() -> None:
+    for role in ("web", "prosody"):
+        assert environment(role)["PUBLIC_URL"] == "https://onlineberatung.local:8443", role
+        assert environment(role, **DOMAIN)["PUBLIC_URL"] == "https://video.example.org", role
+
+
+def test_http_is_redirected_only_to_the_port_that_the_image_can_name() -> None:
+    assert environment("web")["ENABLE_HTTP_REDIRECT"] == "0"
+    assert environment("web", **DOMAIN)["ENABLE_HTTP_REDIRECT"] == "1"
+
+
+def test_jicofos_health_check_is_switched_on() -> None:
+    assert environment("jicofo")["JICOFO_ENABLE_HEALTH_CHECKS"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("role", "url"),
+    [
+        ("web", "http://127.0.0.1:8000/"),
+        ("prosody", "http://127.0.0.1:5280/health"),
+        ("jvb", "http://127.0.0.1:8080/about/health"),
+        ("jicofo", "http://127.0.0.1:8888/about/health"),
+    ],
+)
+def test_each_service_is_asked_where_it_answers(role: str, url: str) -> None:
+    command = specs()[role].health.command
+    assert command[0] == "CMD", "no shell in between"
+    assert command[-1] == url
+    assert "--fail" in command, "an answer of 500 is not healthy"
+
+
+@pytest.mark.parametrize(
+    ("key", "variable", "role"),
+    [
+        ("enableLobby", "ENABLE_LOBBY", "prosody"),
+        ("enableBreakoutRooms", "ENABLE_BREAKOUT_ROOMS", "prosody"),
+        ("enableBreakoutRooms", "ENABLE_BREAKOUT_ROOMS", "web"),
+        ("enablePrejoinPage", "ENABLE_PREJOIN_PAGE", "web"),
+        ("enableClosePage", "ENABLE_CLOSE_PAGE", "web"),
+        ("enableGuests", "ENABLE_GUESTS", "prosody"),
+        ("enableAuth", "ENABLE_AUTH", "jicofo"),
+        ("enableAuth", "ENABLE_AUTH", "web"),
+    ],
+)
+def test_a_switch_reaches_its_service_as_the_templates_read_it(key: str, variable: str, role: str) -> None:
+    assert environment(role, **{key: "true"})[variable] == "1"
+    assert environment(role, **{key: "false"})[variable] == "0"
+
+
+def test_time_zone_restart_policy_and_log_rotation_reach_every_service() -> None:
+    values = {"timeZone": "UTC", "restartPolicy": "always", "logMaxSize": "1m", "logMaxFiles": "7"}
+    for role, spec in specs(**values).items():
+        assert spec.plain_environment["TZ"] == "UTC", role
+        assert (spec.restart, spec.log_max_size, spec.log_max_files) == ("always", "1m", 7), role
+
+
+def test_registry_and_release_name_the_images() -> None:
+    found = specs(imageRegistry="registry.example.org/jitsi", jitsiRelease="stable-12000")
+    for role in JITSI:
+        assert found[role].image == f"registry.example.org/jitsi/{role}:stable-12000"
+
+
+def test_every_file_has_content() -> None:
+    """Docker's provider refuses an empty upload."""
+    for name in SETTINGS:
+        for spec in services.specs(load(**SETTINGS[name])):
+            assert all(one.content for one in spec.files), spec.role

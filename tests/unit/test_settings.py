@@ -1,0 +1,329 @@
+"""Reading a stack's configuration: all problems in one message, each with key, given, allowed and the mending command."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.checks import Invalid
+from components.problems import Problem, SettingsError
+from components.settings import ENCRYPTED, KEYS, Secret, Settings, camel_case
+from tests.unit.given import GOOD
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, load
+
+SHORT = "correct-horse-battery"
+
+
+def refused(values: Mapping[str, str], *, secret_keys: frozenset[str] = frozenset(OWN_SECRETS)) -> SettingsError:
+    with pytest.raises(SettingsError) as error:
+        Settings.load(values, stack="dev", secret_keys=secret_keys)
+    return error.value
+
+
+def problem(values: Mapping[str, str]) -> Problem:
+    """The one problem of these values."""
+    (one,) = refused(values).problems
+    return one
+
+
+# One wrong configuration of each kind, with every word that the operator reads.
+
+WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
+    "a URL without scheme": (
+        {"publicUrl": "video.example.org"},
+        "'video.example.org'",
+        "https://HOST or https://HOST:PORT, nothing behind it",
+        "pulumi config set publicUrl https://onlineberatung.local:8443",
+    ),
+    "a URL with credentials": (
+        {"publicUrl": f"https://admin:{SHORT}@video.example.org"},
+        "a URL with credentials",
+        "https://HOST or https://HOST:PORT, nothing behind it; no user name or password",
+        "pulumi config set publicUrl https://onlineberatung.local:8443",
+    ),
+    "a port out of range": (
+        {"httpsPort": "65536"},
+        "'65536'",
+        "a whole number from 1 to 65535",
+        "pulumi config set httpsPort 8443",
+    ),
+    "colliding ports": (
+        {"httpPort": "9000", "httpsPort": "9000"},
+        "'9000'",
+        "a port that no other service of the stack has; web's HTTP port (httpPort) has this one",
+        "pulumi config set httpsPort VALUE",
+    ),
+    "a port that the bridge has": (
+        {"jvbPort": "8443"},
+        "'8443'",
+        "a port that no other service of the stack has; web's HTTPS port (httpsPort) has this one",
+        "pulumi config set jvbPort VALUE",
+    ),
+    "a loopback address": (
+        {"dockerHostAddress": "127.0.0.1"},
+        "'127.0.0.1'",
+        "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0 or multicast",
+        "pulumi config set dockerHostAddress 192.0.2.10",
+    ),
+    "a short JWT secret": (
+        {"jwtAppSecret": SHORT},
+        None,
+        "at least 32 bytes (256 bits); this one has 21",
+        "pulumi config set --secret jwtAppSecret",
+    ),
+    "a space in a list": (
+        {"jwtAcceptedIssuers": "videoservice, other"},
+        "'videoservice, other'",
+        "a comma separated list of names; no spaces and no empty items",
+        "pulumi config set jwtAcceptedIssuers videoservice",
+    ),
+    "a moderator module without JWT": (
+        {"authType": "internal", "xmppMucModules": "token_moderation,close_room"},
+        "token_moderation,close_room",
+        "token_moderation only with enableAuth true and authType jwt: without tokens nobody could be moderator",
+        "pulumi config set xmppMucModules close_room",
+    ),
+    "a password that the shell would break": (
+        {"jvbAuthPassword": f"{SHORT} *"},
+        None,
+        "letters, digits and . _ ~ + / = : @ % , - (not first): the images pass it through a shell",
+        "pulumi config set --secret jvbAuthPassword",
+    ),
+    "a broker's address that is no publish URL": (
+        {**STATISTICS, "rabbitUrl": "http://mq:15672/"},
+        "'http://mq:15672/'",
+        "http(s)://HOST:15672/api/exchanges/VHOST/EXCHANGE/publish (the vhost / is written %2F)",
+        "pulumi config set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
+    ),
+    "statistics without the broker's password": (
+        {name: value for name, value in STATISTICS.items() if name != "rabbitPassword"},
+        None,
+        "required because enableStatistics is true: the password of rabbitUsername",
+        "pulumi config set --secret rabbitPassword",
+    ),
+    "a release that is too old": (
+        {"jitsiRelease": "stable-7210-2"},
+        "'stable-7210-2'",
+        "stable-11146 or newer: older images expect other ports, volumes and variables",
+        "pulumi config set jitsiRelease stable-11146-2",
+    ),
+    "a misspelt key": (
+        {"publicURL": "https://video.example.org"},
+        None,
+        "no such key; did you mean publicUrl?",
+        "pulumi config rm publicURL",
+    ),
+    "a host outside the zone": (
+        {**DOMAIN, "dnsZone": "example.com"},
+        "'example.com'",
+        "the zone that publicUrl's host video.example.org lies in",
+        "pulumi config set dnsZone example.org",
+    ),
+    "DNS without a public address": (
+        {**DOMAIN, **DNS, "dockerHostAddress": "10.1.2.3"},
+        "10.1.2.3",
+        "at least one public address because dnsZone is set: the DNS records point to it",
+        "pulumi config set dockerHostAddress 203.0.113.10",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_configuration_is_explained(kind: str) -> None:
+    values, given, allowed, mend = WRONG[kind]
+    one = problem(values)
+    assert one.given == given
+    assert one.allowed == allowed
+    assert one.mend == mend
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_the_message_says_all_that_the_problem_knows(kind: str) -> None:
+    error = refused(WRONG[kind][0])
+    (one,) = error.problems
+    message = str(error)
+    for part in (f"videobackend:{one.key}", one.given or "", one.allowed, one.mend):
+        assert part in message
+    assert message.startswith("the configuration of stack 'dev' has 1 problem; nothing was created or changed.\n")
+    assert SHORT not in message, "what may be a secret is not repeated"
+
+
+def test_a_secret_in_plain_text_is_refused() -> None:
+    error = refused({"rabbitPassword": SHORT}, secret_keys=frozenset())
+    (one,) = error.problems
+    assert one.given is None
+    assert one.allowed == "an encrypted value: here it stands in plain text"
+    assert one.mend == "pulumi config set --secret rabbitPassword"
+    assert SHORT not in str(error)
+
+
+def test_all_problems_come_in_one_message(golden: Callable[[str, str], None]) -> None:
+    values = {
+        "PUBLIC_URL": "https://video.example.org",
+        "publicUrl": f"https://admin:{SHORT}@video.example.org",
+        "httpPort": "0",
+        "dockerHostAddress": "0.0.0.0",
+        "jwtAppSecret": SHORT,
+        "jwtAcceptedIssuers": "videoservice, other",
+        "jwtAcceptedAudiences": ",",
+        "authType": "internal",
+        "xmppMucModules": "create_room,token_moderation",
+        "jicofoAuthPassword": "x" * 300,
+        "jvbAuthPassword": "päß",
+        "enableStatistics": "1",
+        "rabbitUrl": "amqp://mq:5672",
+        "rabbitPassword": SHORT,
+        "jitsiRelease": "stable-7210-2",
+        "timeZone": "Europe/" + "B" * 100,
+        "logMaxSize": "10m\n\x1b[31m",
+        "dnsTtl": "2",
+        "qqqqqqqq": "x",
+    }
+    error = refused(values, secret_keys=frozenset({"jwtAppSecret", "jvbAuthPassword", "jicofoAuthPassword"}))
+    assert {one.key for one in error.problems} == set(values) - {"authType", "enableStatistics"}
+    golden("settings_error.txt", f"{error}\n")
+
+
+def test_a_broken_value_brings_no_second_problem_by_a_rule_that_needs_it() -> None:
+    assert [one.key for one in refused({"httpPort": "x", "httpsPort": "8000"}).problems] == ["httpPort"]
+    assert [one.key for one in refused({**STATISTICS, "rabbitUrl": "x"}).problems] == ["rabbitUrl"]
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ("publicURL", "publicUrl"),
+        ("publicUrls", "publicUrl"),
+        ("httpsport", "httpsPort"),
+        ("dockerHostAdress", "dockerHostAddress"),
+        ("jvbAdvertiseIps", "dockerHostAddress"),
+        ("JVB_ADVERTISE_IPS", "dockerHostAddress"),
+        ("tz", "timeZone"),
+        ("muc_modules", "xmppMucModules"),
+        ("jwtSecret", "jwtAppSecret"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest(given: str, nearest: str) -> None:
+    one = problem({given: "x"})
+    assert one.key == given
+    assert one.allowed == f"no such key; did you mean {nearest}?"
+    assert one.mend == f"pulumi config rm {given}"
+
+
+@pytest.mark.parametrize("name", [name for name, key in KEYS.items() if key.env and key.env != name])
+def test_a_name_from_the_env_file_is_answered_with_its_key(name: str) -> None:
+    assert problem({KEYS[name].env: "x"}).allowed == f"no such key; did you mean {name}?"
+
+
+def test_a_key_like_no_other_is_answered_with_the_list() -> None:
+    assert problem({"qqqqqqqq": "x"}).allowed == "no such key; see docs/settings.md for the list of keys"
+
+
+def test_the_value_of_an_unknown_key_is_not_shown() -> None:
+    """It may be a misspelt secret."""
+    assert SHORT not in str(refused({"jwtAppSecrett": SHORT, "JWT_APP_SECRET": SHORT}))
+
+
+def test_a_key_that_the_shell_would_split_is_quoted_in_the_command() -> None:
+    assert problem({"a b": "x"}).mend == "pulumi config rm 'a b'"
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    message = str(refused({"authType": "\x1b[2Jjwt", "evil\x1b[2J\nkey": "x", "timeZone": "a\u202eb\ud800"}))
+    assert all(line.isprintable() for line in message.split("\n"))
+    assert len(message.split("\n")) == len(str(refused({"authType": "a", "evilkey": "x", "timeZone": "b"})).split("\n"))
+    message.encode()
+
+
+def test_a_long_value_is_cut() -> None:
+    lines = str(refused({"publicUrl": "x" * 10_000})).split("\n")
+    assert max(map(len, lines)) < 200
+
+
+def test_settings_error_is_shown_without_a_traceback() -> None:
+    """Pulumi's Python host prints the message of a RunError and nothing else."""
+    assert issubclass(SettingsError, pulumi.RunError)
+
+
+# What is read
+
+
+def test_an_empty_configuration_is_the_documented_defaults() -> None:
+    settings = load()
+    for attribute in (field.name for field in dataclasses.fields(Settings)):
+        name = camel_case(attribute)
+        if name in KEYS:
+            default = KEYS[name].default
+            assert getattr(settings, attribute) == (KEYS[name].check(default) if default else None), name
+
+
+def test_an_empty_value_is_as_good_as_none() -> None:
+    """`pulumi config set KEY ""` takes a setting back."""
+    assert load(**dict.fromkeys(KEYS, "")) == load()
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_every_key_reaches_its_attribute(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, expected = GOOD[name][0]
+    if name == "brandingDir":
+        (tmp_path / text / "css").mkdir(parents=True)
+        (tmp_path / text / "css" / "all.css").write_text("body {}")
+        monkeypatch.chdir(tmp_path)
+    attributes = [one.name for one in dataclasses.fields(Settings) if camel_case(one.name) == name]
+    companions = {
+        "enableStatistics": STATISTICS,
+        "dnsZoneId": {**DOMAIN, **DNS},
+        "dnsZone": {**DOMAIN, "publicUrl": f"https://video.{expected}"},
+    }
+    settings = load(**{**companions.get(name, {}), name: text})
+    got = getattr(settings, attributes[0])
+    assert (got.reveal() if isinstance(got, Secret) else got) == expected
+
+
+def test_authentication_is_on_and_guests_are_out_by_default() -> None:
+    settings = load()
+    assert settings.enable_auth
+    assert settings.token_auth
+    assert not settings.enable_guests
+    assert settings.token_moderation
+
+
+def test_no_third_party_is_contacted_by_default() -> None:
+    assert load().stun_servers is None
+
+
+def test_without_tokens_only_the_modules_that_need_none_are_loaded() -> None:
+    assert load().muc_modules == ("token_moderation", "close_room", "create_room")
+    assert load(enableAuth="false").muc_modules == ("close_room",)
+    assert load(authType="internal").muc_modules == ("close_room",)
+
+
+def test_settings_show_no_secret() -> None:
+    shown = repr(load(**OWN_SECRETS, **{name: value for name, value in STATISTICS.items() if name != "rabbitPassword"}))
+    assert not [secret for secret in OWN_SECRETS.values() if secret in shown]
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load().http_port = 1  # type: ignore[misc]
+
+
+# Encrypted values that nobody decrypts (`make plan`)
+
+
+def test_an_encrypted_secret_counts_as_present() -> None:
+    encrypted = dict.fromkeys(OWN_SECRETS, ENCRYPTED)
+    statistics = {name: value for name, value in STATISTICS.items() if name != "rabbitPassword"}
+    settings = load(**{**statistics, **encrypted})
+    for attribute in (one.name for one in dataclasses.fields(Settings) if camel_case(one.name) in OWN_SECRETS):
+        assert getattr(settings, attribute).reveal() == "[secret]"
+
+
+def test_no_value_passes_for_an_encrypted_one() -> None:
+    for name in OWN_SECRETS:
+        with pytest.raises(Invalid):
+            KEYS[name].check(ENCRYPTED)
