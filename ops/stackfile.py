@@ -6,6 +6,7 @@ Decrypts nothing. Does not judge the values (`components.settings`).
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -98,6 +99,7 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+@functools.cache
 def read_project(root: Path = ROOT) -> dict[str, Any]:
     """Pulumi.yaml; its `name` is the namespace of the project's keys."""
     path = root / "Pulumi.yaml"

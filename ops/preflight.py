@@ -1,0 +1,208 @@
+"""What must be there before `pulumi up` makes anything: settings, Docker, images or a way to them, free ports.
+
+Owns these checks and their messages, and what a first use finds out about this machine. Changes nothing. Asks
+Docker through its CLI; where that is missing, Pulumi's own messages must do.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+
+from components import services
+from components.settings import DEFAULT_DOCKER_HOST, Settings
+from components.single_host import LABEL_STACK
+from components.spec import PortSpec
+from ops import stackfile
+from ops.errors import OpsError
+
+_SECONDS: Final = 20
+_DOCUMENTATION_ADDRESS: Final = ("192.0.2.1", 9)
+"""TEST-NET-1 (RFC 5737): the route to it is the default one; a UDP socket's connect sends nothing."""
+
+
+def check_settings(stack: str, content: Mapping[str, Any], root: Path = stackfile.ROOT) -> Settings:
+    """The stack's settings, encrypted values aside. Raises SettingsError with every problem."""
+    project = stackfile.read_project(root)
+    config = stackfile.engine_config(content, project)
+    pulumi.runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
+    pulumi.runtime.set_all_config(config.values, sorted(config.secret_keys))
+    return Settings.from_config()
+
+
+def is_local(settings: Settings) -> bool:
+    """True where the Docker host is this machine."""
+    return (
+        isinstance(settings.docker_host, str) and settings.docker_host.startswith("unix://") and not _context(settings)
+    )
+
+
+def _context(settings: Settings) -> str:
+    return str(settings.docker.get("context") or "")
+
+
+def current_docker_host() -> str:
+    """The host that `docker` talks to now: DOCKER_HOST, or the context's; the default one where docker is missing."""
+    if not shutil.which("docker"):
+        return DEFAULT_DOCKER_HOST
+    run = _run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    host = run.stdout.strip()
+    return host if run.returncode == 0 and host else DEFAULT_DOCKER_HOST
+
+
+def lan_address() -> str | None:
+    """This machine's address in its network, as the default route has it; None without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_DOCUMENTATION_ADDRESS)
+        except OSError:
+            return None
+        address = str(probe.getsockname()[0])
+    return None if address.startswith("127.") or address == "0.0.0.0" else address
+
+
+def check_docker(settings: Settings) -> bool:
+    """Whether Docker could be asked, and so the other checks can. Raises OpsError where it cannot be used."""
+    host = str(settings.docker_host)
+    if not shutil.which("docker"):
+        if not is_local(settings) or Path(host.removeprefix("unix://")).exists():
+            return False
+        raise OpsError("Docker is not installed: https://docs.docker.com/engine/install/")
+    if settings.docker and not set(settings.docker) <= {"context", "registry_auth"}:
+        return False  # certificates and ssh options are the provider's to apply
+    run = _run([*_docker(settings), "version", "--format", "{{.Server.Version}}"])
+    if run.returncode == 0:
+        return True
+    said = _last_line(run.stderr)
+    if "permission denied" in run.stderr.lower() and is_local(settings):
+        raise OpsError(
+            f"your user may not use Docker ({host}): sudo usermod -aG docker $USER, then log in again; "
+            f"members of that group have root's power on this machine"
+        )
+    if is_local(settings):
+        raise OpsError(f"the Docker daemon does not answer at {host}: start it, sudo systemctl start docker ({said})")
+    raise OpsError(f"the Docker host {_context(settings) or host} does not answer: {said}")
+
+
+def check_images(settings: Settings) -> None:
+    """That each image is on the Docker host, or its registry can be found from here. Raises OpsError."""
+    missing = [image for image in _images(settings) if _run([*_docker(settings), "image", "inspect", image]).returncode]
+    if not missing or not is_local(settings):
+        return
+    proxy = _run([*_docker(settings), "info", "--format", "{{.HTTPSProxy}}{{.HTTPProxy}}"])
+    if proxy.stdout.strip():
+        return
+    for image in missing:
+        registry = _registry(image)
+        try:
+            socket.getaddrinfo(registry.partition(":")[0], None)
+        except OSError:
+            raise OpsError(
+                f"no network: {image} is not on this machine and its registry {registry} cannot be found; connect to "
+                f"the network, or bring the images with docker save and docker load: {' '.join(missing)}"
+            ) from None
+
+
+def _images(settings: Settings) -> list[str]:
+    return sorted({spec.image for spec in services.specs(settings)})
+
+
+def _registry(image: str) -> str:
+    """The registry's host in an image reference; the first part is one if it has a dot, a port or is localhost."""
+    first, slash, _ = image.partition("/")
+    return first if slash and (re.search(r"[.:]", first) or first == "localhost") else "registry-1.docker.io"
+
+
+def check_ports(settings: Settings, stack: str) -> None:
+    """That every published port of a local Docker host is free or this stack's own already. Raises OpsError."""
+    if not is_local(settings):
+        return
+    taken = dict(_published(settings))
+    for spec in services.specs(settings):
+        for port in spec.ports:
+            owner, container = taken.get((port.protocol, port.external), ("", ""))
+            if owner == stack:
+                continue
+            if container:
+                raise OpsError(f"{_named(settings, port)} is taken by the container {container}; {_other_port(port)}")
+            _check_free(settings, port)
+
+
+def check_not_elsewhere(settings: Settings, stack: str) -> None:
+    """For a stack that the state does not know: that the Docker host does not know it either. Raises OpsError."""
+    names = _run(
+        [*_docker(settings), "ps", "--all", "--filter", f"label={LABEL_STACK}={stack}", "--format", "{{.Names}}"]
+    ).stdout.split()
+    if names:
+        raise OpsError(
+            f"the Docker host runs a stack {stack!r} that this directory knows nothing of (another checkout's, or the "
+            f"state is lost): use that checkout, give this stack another name, or remove them: "
+            f"docker rm --force {' '.join(names)}"
+        )
+
+
+def _check_free(settings: Settings, port: PortSpec) -> None:
+    kind = socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM
+    family = socket.AF_INET6 if ":" in port.ip else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if port.protocol == "tcp":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection's rest does not hold it
+        try:
+            probe.bind((port.ip, port.external))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                look = f"ss --listening --numeric --processes --{port.protocol} 'sport = :{port.external}'"
+                raise OpsError(
+                    f"{_named(settings, port)} is taken by another program (sudo {look} shows which); {_other_port(port)}"
+                ) from None
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise OpsError(
+                    f"{port.ip} is no address of this machine: correct bindAddress or jvbBindAddress"
+                ) from None
+            # Ports below 1024 are root's, and Docker's: whether they are free cannot be tried from here.
+
+
+def _named(settings: Settings, port: PortSpec) -> str:
+    keys = {"httpPort": settings.http_port, "httpsPort": settings.https_port, "jvbPort": settings.jvb_port}
+    key = next((f" ({name})" for name, number in keys.items() if number == port.external), "")
+    return f"{port.protocol.upper()} port {port.external}{key}"
+
+
+def _other_port(port: PortSpec) -> str:
+    return f"stop it, or choose a port other than {port.external} in the stack file"
+
+
+def _published(settings: Settings) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
+    """Published ports of running containers: ((protocol, port), (stack label, container))."""
+    columns = "\t".join([f'{{{{.Label "{LABEL_STACK}"}}}}', "{{.Names}}", "{{.Ports}}"])
+    run = _run([*_docker(settings), "ps", "--format", columns])
+    for line in run.stdout.splitlines():
+        owner, name, ports = [*line.split("\t"), "", ""][:3]
+        for low, high, protocol in re.findall(r":(\d+)(?:-(\d+))?->[\d-]+/(tcp|udp)", ports):
+            for number in range(int(low), int(high or low) + 1):
+                yield (protocol, number), (owner, name)
+
+
+def _docker(settings: Settings) -> list[str]:
+    context = _context(settings)
+    return ["docker", "--context", context] if context else ["docker", "--host", str(settings.docker_host)]
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer within {_SECONDS} seconds")
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "docker said nothing"

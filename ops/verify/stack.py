@@ -1,0 +1,138 @@
+"""What the checks need to know of a stack, read from its outputs.
+
+Owns the shape of the outputs that are read (docs/verify.md lists them). Does not fetch them (`source`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ops.errors import OpsError
+
+_JWT_SECRET: Final = "jwt_app_secret"
+_DEFAULT_TIMEOUT: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """TURN servers, and the secret for time-limited credentials."""
+
+    urls: tuple[str, ...]
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A stack as its outputs describe it. Build it with `Stack.read`."""
+
+    origin: str
+    """publicUrl: scheme, host and, unless it is 443, port."""
+    settings: Mapping[str, Mapping[str, str]]
+    """Plain environment of each service, by role."""
+    containers: Mapping[str, str]
+    """Name of each service's container, by role."""
+    hosts_entry: str | None = None
+    dns_records: tuple[str, ...] = ()
+    ca_certificate: str | None = None
+    """PEM; None where the system's own certificates must do."""
+    jwt_secret: str | None = field(default=None, repr=False)
+    turn: Turn | None = None
+    statistics: bool = False
+    conference_timeout: int = _DEFAULT_TIMEOUT
+    """Seconds that a room stays after its last moderator left."""
+    http_port: int | None = None
+    """Where callers reach plain HTTP; None where that is not known."""
+    docker: tuple[str, ...] = ()
+    """The `docker` command with the options that lead to the stack's Docker host."""
+
+    @classmethod
+    def read(cls, outputs: Mapping[str, Any], docker: tuple[str, ...] = ("docker",)) -> Stack:
+        """A stack from its outputs, secrets included. Raises OpsError where one that is needed is missing or odd."""
+        origin = _text(outputs, "publicUrl")
+        url = urlsplit(origin or "")
+        if origin is None or url.scheme != "https" or not url.hostname:
+            raise OpsError(
+                f"the output publicUrl is {origin!r}, allowed is https://HOST[:PORT]: bring the stack up first"
+            )
+        settings = {str(role): dict(_mapping(one, f"settings.{role}")) for role, one in _section(outputs, "settings")}
+        lua = _text(outputs, "statisticsConfig") or ""
+        timeout = re.search(r"^conference_timeout = (\d+)$", lua, re.MULTILINE)
+        secret = _mapping(outputs.get("credentials") or {}, "credentials").get(_JWT_SECRET)
+        port = outputs.get("httpPort")
+        return cls(
+            origin=origin.rstrip("/"),
+            settings=settings,
+            containers={str(role): str(name) for role, name in _section(outputs, "containers")},
+            hosts_entry=_text(outputs, "hostsEntry"),
+            dns_records=tuple(map(str, outputs.get("dnsRecords") or ())),
+            ca_certificate=_text(outputs, "caCertificate"),
+            jwt_secret=str(secret) if secret else None,
+            turn=_turn(outputs.get("turn")),
+            statistics=bool(re.search(r"^enable_statistics = true$", lua, re.MULTILINE)),
+            conference_timeout=int(timeout[1]) if timeout else _DEFAULT_TIMEOUT,
+            http_port=80 if (url.port or 443) == 443 else int(port) if port else None,
+            docker=docker,
+        )
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.origin).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.origin).port or 443
+
+    def setting(self, role: str, name: str, default: str = "") -> str:
+        """One value of a service's environment."""
+        return str(self.settings.get(role, {}).get(name, default))
+
+    def setting_list(self, role: str, name: str) -> tuple[str, ...]:
+        """The items of one that is a comma list."""
+        return tuple(item for item in self.setting(role, name).split(",") if item)
+
+    @property
+    def token_auth(self) -> bool:
+        """True where users sign in with a JWT."""
+        return self.setting("prosody", "ENABLE_AUTH") == "1" and self.setting("prosody", "AUTH_TYPE") == "jwt"
+
+    @property
+    def domain(self) -> str:
+        """The XMPP domain that users sign in to."""
+        return self.setting("prosody", "XMPP_DOMAIN", "meet.jitsi")
+
+    @property
+    def muc(self) -> str:
+        """The XMPP domain of the rooms."""
+        return self.setting("prosody", "XMPP_MUC_DOMAIN", f"muc.{self.domain}")
+
+    def container(self, role: str) -> str:
+        return self.containers.get(role, role)
+
+
+def _text(outputs: Mapping[str, Any], name: str) -> str | None:
+    value = outputs.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _mapping(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise OpsError(f"the output {name} is not a mapping: bring the stack up with this version of the program")
+    return value
+
+
+def _section(outputs: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+    return list(_mapping(outputs.get(name) or {}, name).items())
+
+
+def _turn(value: object) -> Turn | None:
+    if not value:
+        return None
+    found = _mapping(value, "turn")
+    urls, secret = found.get("urls"), found.get("secret")
+    if not isinstance(urls, list) or not urls or not isinstance(secret, str):
+        raise OpsError("the output turn lacks urls or secret: bring the stack up with this version of the program")
+    return Turn(urls=tuple(map(str, urls)), secret=secret)
