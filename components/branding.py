@@ -40,6 +40,7 @@ PAGES: Final = (
 MAX_TOTAL: Final = 5 * 1024 * 1024
 """Bytes; what the state file takes without becoming slow."""
 MAX_FILES: Final = 200
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,22 +57,32 @@ class Branding:
 def faults(directory: str) -> list[str]:
     """What keeps `directory` from being used, each as the words behind "allowed:"."""
     root = Path(directory)
-    if not root.is_dir():
-        return ["a directory that exists, its path from the project's directory on"]
     try:
-        return list(_faults(root))
+        if not root.is_dir():
+            return ["a directory that exists, its path from the project's directory on"]
+        return list(_strangers(root)) or list(_faults(root))
     except OSError as error:
-        return [f"a directory that can be read: {error.strerror}: {error.filename}"]
+        return [f"a directory that can be read: {error.strerror}"]
+
+
+def _strangers(root: Path) -> Iterator[str]:
+    """What does not belong beside the folders. Looked at before they are read: `root` may be any directory at all."""
+    names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
+    files = (*PAGES, CONFIG, INTERFACE_CONFIG)
+    folders = [name for name in names if (root / name).is_dir() and name not in FOLDERS]
+    others = [name for name in names if not (root / name).is_dir() and name not in files]
+    if folders:
+        yield f"no folder {_list(folders)}: the folders are {', '.join(FOLDERS)}"
+    if others:
+        yield f"no {_list(others)}: besides {', '.join(files[:-1])} and {files[-1]}, files belong in a folder"
 
 
 def _faults(root: Path) -> Iterator[str]:
     paths = _files(root)
     for path in paths:
         name = path.relative_to(root)
-        if len(name.parts) == 1 and path.name not in (*PAGES, CONFIG, INTERFACE_CONFIG):
-            yield f"no {name}: besides {', '.join(PAGES)}, {CONFIG} and {INTERFACE_CONFIG}, files belong in a folder"
-        elif len(name.parts) > 1 and name.parts[0] not in FOLDERS:
-            yield f"no folder {name.parts[0]}: the folders are {', '.join(FOLDERS)}"
+        if not str(name).isprintable():
+            yield f"file names of printable characters: {str(name)!r}"
         elif path.is_symlink():
             yield f"files, not symbolic links: {name}"
         elif path.stat().st_size == 0:
@@ -79,7 +90,7 @@ def _faults(root: Path) -> Iterator[str]:
     for script in (root / CONFIG, root / INTERFACE_CONFIG):
         if script in paths and not _is_text(script):
             yield f"{script.name} in UTF-8"
-    total = sum(path.stat().st_size for path in paths)
+    total = sum(path.lstat().st_size for path in paths)
     if not paths:
         yield "a directory with at least one file"
     if len(paths) > MAX_FILES or total > MAX_TOTAL:
@@ -110,6 +121,12 @@ def _files(root: Path) -> list[Path]:
     """Every file, without hidden ones such as .DS_Store, in a fixed order."""
     found = (path for path in root.rglob("*") if path.is_file() or path.is_symlink())
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+
+
+def _list(names: list[str]) -> str:
+    """The first few names, safe to show."""
+    shown = [name if name.isprintable() else repr(name) for name in names[:_SHOWN]]
+    return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _is_text(path: Path) -> bool:

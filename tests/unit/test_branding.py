@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,45 @@ def test_what_cannot_be_used_is_refused_with_its_reason(
 def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="a directory that exists"):
         load(brandingDir=str(tmp_path / "nowhere"))
+
+
+def test_a_path_too_long_for_any_directory_is_refused() -> None:
+    with pytest.raises(SettingsError, match="a directory that can be read: File name too long"):
+        load(brandingDir="x" * 300)
+
+
+def test_a_directory_of_something_else_is_refused_in_two_sentences_without_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project's own directory or / are easily named by mistake."""
+    files: dict[str, str | bytes] = {f"{name}{ending}": "x" for name in "abcde" for ending in ("/deep/file", ".txt")}
+    place(tmp_path, files)
+    monkeypatch.setattr(branding, "_files", lambda root: pytest.fail("it was walked through"))
+    with pytest.raises(SettingsError) as refused:
+        load(brandingDir=str(tmp_path))
+    folders, files = (problem.allowed for problem in refused.value.problems)
+    assert folders.startswith("no folder a, b, c and 2 more: the folders are images, static,")
+    assert files.startswith("no a.txt, b.txt, c.txt and 2 more: besides body.html,")
+
+
+@pytest.mark.parametrize("name", [b"a\xff.png", b"a\n.png", b"a\x1b[31m.png"])
+@pytest.mark.parametrize("folder", [b"images", b"."])
+def test_a_file_name_that_is_no_plain_text_is_refused(tmp_path: Path, folder: bytes, name: bytes) -> None:
+    where = os.path.join(os.fsencode(tmp_path), folder)
+    os.makedirs(where, exist_ok=True)
+    with open(os.path.join(where, name), "wb") as file:
+        file.write(b"x")
+    with pytest.raises(SettingsError) as refused:
+        load(brandingDir=str(tmp_path))
+    (problem,) = refused.value.problems
+    assert problem.allowed.isprintable()
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "logo.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SettingsError, match="not symbolic links"):
+        load(brandingDir=str(tmp_path))
 
 
 def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
