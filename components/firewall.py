@@ -116,7 +116,7 @@ def rabbit_mq_rules(settings: Settings) -> str | None:
         return None
     url = urlsplit(settings.rabbit_url)
     port = url.port or _DEFAULT_PORTS[url.scheme]
-    table = f"rabbitmq-videobackend-{settings.stack}"
+    table = _broker_table(settings)
     sources, missing = _broker_clients(settings, url.hostname or "")
     shared = [
         f"# Port {port} is often a proxy's: whatever else is served there is closed to others as well.",
@@ -154,10 +154,14 @@ def rabbit_mq_rules(settings: Settings) -> str | None:
     return "\n".join(lines) + "\n"
 
 
+def _broker_table(settings: Settings) -> str:
+    return f"rabbitmq-videobackend-{settings.stack}"
+
+
 def _loading(table: str) -> list[str]:
     return [
-        "# Load: nft -f FILE; loading again replaces the table and touches no other. "
-        f"Remove: nft delete table inet {table}",
+        "# Load:   nft -f FILE    Loading again replaces the table and touches no other.",
+        f"# Remove: nft delete table inet {table}",
     ]
 
 
@@ -218,8 +222,9 @@ def _broker_clients(settings: Settings, broker: str) -> tuple[dict[int, list[str
         ]
         return {4: ["$subnets_of_prosody"], 6: []}, comment
     comment = [
-        "# dockerHostAddress is where participants reach the bridge. Behind NAT, or over a private network, this host may",
-        "# see the video backend at another address: add that one to dockerHostAddress, or to the set after loading.",
+        "# The addresses are those of dockerHostAddress. Where this host sees the video backend at another one (NAT, a private",
+        "# network), or serves several stacks, load this one script only and then add what is missing:",
+        f"#   nft add element inet {_broker_table(settings)} video_backend_ipv4 '{{ 10.0.0.5 }}'",
     ]
     unique = dict.fromkeys(addresses)
     return {version: [str(one) for one in unique if one.version == version] for version in (4, 6)}, comment
