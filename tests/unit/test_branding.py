@@ -94,8 +94,8 @@ def test_a_directory_of_something_else_is_refused_in_two_sentences_without_being
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The project's own directory or / are easily named by mistake."""
-    files: dict[str, str | bytes] = {f"{name}{ending}": "x" for name in "abcde" for ending in ("/deep/file", ".txt")}
-    place(tmp_path, files)
+    content: dict[str, str | bytes] = {f"{name}{ending}": "x" for name in "abcde" for ending in ("/deep/file", ".txt")}
+    place(tmp_path, content)
     monkeypatch.setattr(branding, "_files", lambda root: pytest.fail("it was walked through"))
     with pytest.raises(SettingsError) as refused:
         load(brandingDir=str(tmp_path))
