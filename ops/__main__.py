@@ -6,61 +6,87 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; its exit code."""
     options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+# Pulumi takes half a second to import: not before the arguments are sound.
+
+
+def _plan(options: argparse.Namespace) -> int:
     gc.disable()  # a fifth of the time of so short a process
-    # Pulumi takes half a second to import: not before the arguments are sound.
-    if options.command == "plan":
-        from ops import plan
+    from ops import plan
 
-        return plan.run(options.stack, json_only=options.json)
-    if options.command == "verify":
-        from ops.verify import report
+    return plan.run(options.stack, json_only=options.json)
 
-        return report.run(
-            options.stack,
-            outputs=options.outputs,
-            address=options.address,
-            time_limit=options.time_limit,
-            statistics=options.statistics,
-            as_json=options.json,
-        )
-    if options.command == "token":
-        from ops import token
 
-        return token.run(
-            options.stack,
-            room=options.room,
-            moderator=options.moderator,
-            name=options.name,
-            expires=options.expires,
-            outputs=options.outputs,
-        )
+def _operate(options: argparse.Namespace) -> int:
     from ops import run
 
-    if options.command == "outputs":
-        return run.outputs(options.stack, options.name, show_secrets=options.show_secrets)
-    if options.command == "config":
-        return run.config(options.stack, options.arguments)
-    if options.command == "env":
-        return run.env(options.stack)
     return run.operate(options.command, options.stack, yes=options.yes)
+
+
+def _outputs(options: argparse.Namespace) -> int:
+    from ops import run
+
+    return run.outputs(options.stack, options.name, show_secrets=options.show_secrets)
+
+
+def _config(options: argparse.Namespace) -> int:
+    from ops import run
+
+    return run.config(options.stack, options.arguments)
+
+
+def _env(options: argparse.Namespace) -> int:
+    from ops import run
+
+    return run.env(options.stack)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from ops.verify import report
+
+    return report.run(
+        options.stack,
+        outputs=options.outputs,
+        address=options.address,
+        time_limit=options.time_limit,
+        statistics=options.statistics,
+        as_json=options.json,
+    )
+
+
+def _token(options: argparse.Namespace) -> int:
+    from ops import token
+
+    return token.run(
+        options.stack,
+        room=options.room,
+        moderator=options.moderator,
+        name=options.name,
+        expires=options.expires,
+        outputs=options.outputs,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, explained: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[[argparse.Namespace], int], explained: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=explained, description=explained)
+        one.set_defaults(run=run)
         one.add_argument("--stack", default="dev", help="default: dev")
         return one
 
-    plan = command("plan", "what a stack consists of, with no engine, no Docker and no credentials")
+    plan = command("plan", _plan, "what a stack consists of, with no engine, no Docker and no credentials")
     plan.add_argument("--json", action="store_true", help="resources and outputs as JSON")
     for name, explained in (
         ("up", "pulumi up, with all that it needs"),
@@ -68,25 +94,27 @@ def _parser() -> argparse.ArgumentParser:
         ("refresh", "pulumi refresh: what changed behind Pulumi's back"),
         ("destroy", "pulumi destroy: removes the stack's containers, network and volumes"),
     ):
-        command(name, explained).add_argument("--yes", action="store_true", help="do not ask")
-    verify = command("verify", "whether the running stack does what callers need (docs/verify.md)")
+        command(name, _operate, explained).add_argument("--yes", action="store_true", help="do not ask")
+    verify = command("verify", _verify, "whether the running stack does what callers need (docs/verify.md)")
     verify.add_argument("--json", action="store_true", help="the results as JSON")
-    verify.add_argument("--time-limit", type=float, default=30.0, metavar="S", help="seconds for all of it; default: 30")
+    verify.add_argument(
+        "--time-limit", type=float, default=30.0, metavar="S", help="seconds for all of it; default: 30"
+    )
     verify.add_argument("--statistics", action="store_true", help="hold a test call, whose end reaches the broker")
     verify.add_argument("--address", metavar="IP", help="connect there, whatever the name resolves to")
-    token = command("token", "a join link for one room, signed with the stack's key")
+    token = command("token", _token, "a join link for one room, signed with the stack's key")
     token.add_argument("--room", required=True, help="the room's name")
     token.add_argument("--moderator", action="store_true", help="it opens and moderates the room")
     token.add_argument("--name", help="the name that others see")
     token.add_argument("--expires", default="3h", help="1m to 24h; default: 3h")
     for one in (verify, token):
         one.add_argument("--outputs", metavar="FILE", help="the stack's outputs as JSON, instead of asking Pulumi")
-    outputs = command("outputs", "pulumi stack output")
+    outputs = command("outputs", _outputs, "pulumi stack output")
     outputs.add_argument("name", nargs="?", help="this output alone")
     outputs.add_argument("--show-secrets", action="store_true")
-    config = command("config", "pulumi config, on this machine's copy of the stack file")
+    config = command("config", _config, "pulumi config, on this machine's copy of the stack file")
     config.add_argument("arguments", nargs=argparse.REMAINDER, help="such as: set --secret KEY")
-    command("env", "export lines for plain pulumi commands: eval them")
+    command("env", _env, "export lines for plain pulumi commands: eval them")
     return parser
 
 
