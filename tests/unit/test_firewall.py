@@ -11,7 +11,6 @@ from typing import Final
 import pytest
 
 from components import firewall, services
-from components.settings import Settings
 from tests.values import DOMAIN, OWN_SECRETS, STATISTICS, load
 
 URL: Final = "http://mq.example.org:15672/api/exchanges/%2F/statistics.topic/publish"
@@ -29,17 +28,17 @@ def effective(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"),
+    ("name", "values"),
     [
-        ("local", load()),
-        ("domain", load(**DOMAIN, **STATISTICS)),
-        ("loopback", load(bindAddress="127.0.0.1", jvbBindAddress="192.0.2.6")),
+        ("local", {}),
+        ("domain", {**DOMAIN, **STATISTICS}),
+        ("loopback", {"bindAddress": "127.0.0.1", "jvbBindAddress": "192.0.2.6"}),
     ],
 )
 def test_the_docker_hosts_script_is_as_reviewed(
-    golden: Callable[[str, str], None], name: str, settings: Settings
+    golden: Callable[[str, str], None], name: str, values: dict[str, str]
 ) -> None:
-    golden(f"firewall_video_backend_{name}.nft", firewall.video_backend_rules(settings))
+    golden(f"firewall_video_backend_{name}.nft", firewall.video_backend_rules(load(**values)))
 
 
 @pytest.mark.parametrize(
@@ -58,17 +57,17 @@ def test_the_broker_hosts_script_is_as_reviewed(
 
 
 @pytest.mark.parametrize(
-    ("settings", "roles"),
+    ("values", "roles"),
     [
-        (load(), {"videoBackend"}),
-        (load(**DOMAIN, **STATISTICS), {"videoBackend", "rabbitMq"}),
-        (load(**{**STATISTICS, "enableStatistics": "false"}), {"videoBackend"}),
-        (load(enableStatistics="true", rabbitMq="embedded"), {"videoBackend"}),
+        ({}, {"videoBackend"}),
+        ({**DOMAIN, **STATISTICS}, {"videoBackend", "rabbitMq"}),
+        ({**STATISTICS, "enableStatistics": "false"}, {"videoBackend"}),
+        ({"enableStatistics": "true", "rabbitMq": "embedded"}, {"videoBackend"}),
     ],
     ids=["no statistics", "external broker", "broker not used", "embedded broker"],
 )
-def test_only_a_broker_outside_the_stack_that_is_used_gets_a_script(settings: Settings, roles: set[str]) -> None:
-    scripts = firewall.rules(settings)
+def test_only_a_broker_outside_the_stack_that_is_used_gets_a_script(values: dict[str, str], roles: set[str]) -> None:
+    scripts = firewall.rules(load(**values))
     assert scripts.keys() == roles
     assert all(scripts.values())
 
