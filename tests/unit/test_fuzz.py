@@ -1,7 +1,11 @@
-"""Any configuration at all gives Settings, or one clear message; never another exception, never a secret."""
+"""Any configuration at all gives Settings, or one clear message; never another exception, never a secret.
+
+`FUZZ=50 pytest tests/unit/test_fuzz.py` looks fifty times as long.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -17,6 +21,7 @@ from components.statistics import render_statistics_lua
 from components.video_backend import _properties, hosts_entry
 from tests.unit.given import GOOD, VALID
 
+TIMES: Final = int(os.environ.get("FUZZ", "1"))
 MARK: Final = "Zq7#kW"
 """In every secret that is given, and in nothing else: what the message must not show."""
 
@@ -131,7 +136,7 @@ def readable(message: str, problems: int) -> None:
     assert sum(line.startswith("    mend:    pulumi config ") for line in lines) == problems
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80 * TIMES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=WILD, secrets=GIVEN_SECRETS, encrypted=ENCRYPTED_KEYS)
 def test_wild_configurations(
     values: dict[str, str], secrets: dict[str, str], encrypted: set[str], seen: Counter[str]
@@ -142,24 +147,24 @@ def test_wild_configurations(
 def test_configurations_that_are_nearly_right(seen: Counter[str]) -> None:
     """Both must happen often, or this would prove nothing."""
 
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150 * TIMES, suppress_health_check=[HealthCheck.too_slow])
     @given(values=CLOSE)
     def run(values: dict[str, str]) -> None:
         judge(values, set(SECRETS), seen)
 
     run()
-    assert seen["accepted"] >= 20
-    assert seen["refused"] >= 50
+    assert seen["accepted"] >= 10
+    assert seen["refused"] >= 30
 
 
 @pytest.mark.parametrize("name", sorted(KEYS))
 def test_near_misses_of_one_key(name: str, seen: Counter[str]) -> None:
     companions = {"dnsZoneId": {"dnsZone": "example.org"}}.get(name, {})
 
-    @settings(max_examples=40)
+    @settings(max_examples=12 * TIMES)
     @given(text=near_misses(name))
     def run(text: str) -> None:
         judge({**companions, name: text}, set(SECRETS), seen)
 
     run()
-    assert seen.total() >= 10
+    assert seen.total() >= 5
