@@ -49,7 +49,7 @@ exec wget -q -O /dev/null "$url"
 """
 _BASH: Final = """#!/bin/sh
 # bash -c "exec 3<>/dev/tcp/ADDRESS/PORT", as the broker's health check has it.
-exec nc -z 127.0.0.1 "${2##*/}"
+exec nc -w 1 127.0.0.1 "${2##*/}" < /dev/null
 """
 _APPLETS: Final = ("sh", "sleep", "httpd", "wget", "cat", "stat", "ls", "touch", "env", "mount", "id", "nc")
 

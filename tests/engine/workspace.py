@@ -187,7 +187,9 @@ class Workspace:
         return self._must("destroy", "--yes", "--stack", self.stack, environment=environment)
 
     def clean_up(self, *, environment: Mapping[str, str] | None = None) -> None:
-        """Leaves nothing behind, whatever state a failed test left."""
+        """Leaves nothing behind on the Docker host, whatever state a failed test left."""
+        if not docker_host.leftovers(self.stack):
+            return
         try:
             self.pulumi("destroy", "--yes", "--stack", self.stack, environment=environment)
         finally:
