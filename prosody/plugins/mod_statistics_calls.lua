@@ -14,6 +14,8 @@ local jid = require "util.jid";
 local spool = module:require "statistics_spool";
 
 local HEARTBEAT = 10;
+-- When many moderators go at once, their times are written one every so many seconds: writing must not hold up Prosody.
+local PACE = 0.005;
 
 local timeout = module:get_option_number("conference_timeout", 20);
 
@@ -30,7 +32,31 @@ local function save(record)
 	check(record, spool.save_call(record));
 end
 
+local changed = {}; -- room JID -> record whose left_at is not on disk yet; a crash before that costs precision only
+local writing = false;
+
+local function write_changed(room_jid)
+	local record = changed[room_jid];
+	changed[room_jid] = nil;
+	if record then save(record); end
+end
+
+local function save_soon(record)
+	changed[record.room_jid] = record;
+	if writing then return; end
+	writing = true;
+	module:add_timer(0, function ()
+		local room_jid = next(changed);
+		if room_jid then
+			write_changed(room_jid);
+			return PACE;
+		end
+		writing = false;
+	end);
+end
+
 local function finish(record)
+	write_changed(record.room_jid);
 	check(record, spool.turn_into_event(record));
 	prosody.events.fire_event("statistics-event-ready", record);
 end
@@ -42,15 +68,19 @@ module:hook("video-call-moderated", function (event)
 		record = { id = spool.new_id(), room_jid = room_jid, room = jid.node(room_jid) };
 	end
 	records[room_jid], left_behind[room_jid] = record, nil;
-	record.left_at = nil;
-	save(record);
+	if record.left_at then
+		record.left_at = nil;
+		save_soon(record);
+	else
+		save(record);
+	end
 end);
 
 module:hook("video-call-unmoderated", function (event)
 	local record = records[event.room_jid];
 	if not record then return; end
 	record.left_at = event.left_at;
-	save(record);
+	save_soon(record);
 end);
 
 module:hook("video-call-ended", function (event)
@@ -60,13 +90,19 @@ module:hook("video-call-ended", function (event)
 	finish(record);
 end);
 
+local function write_all_changed()
+	for room_jid in pairs(changed) do write_changed(room_jid); end
+end
+
+-- Before the connections are closed, which counts as leaving; those times come to the same, and are written at once.
 module:hook_global("server-stopping", function ()
-	for _, record in pairs(records) do
+	for room_jid, record in pairs(records) do
 		if not record.left_at then
 			record.left_at = os.time();
-			save(record);
+			changed[room_jid] = record;
 		end
 	end
+	write_all_changed();
 end, 100);
 
 local function settle()
@@ -88,6 +124,7 @@ local function find_left_behind()
 end
 
 function module.save()
+	write_all_changed();
 	return { records = records, left_behind = left_behind };
 end
 

@@ -43,6 +43,7 @@ class Setup:
     timeout: int = 2
     broker: Broker | None = None
     lobby: bool = False
+    log_level: str = "debug"
     focus_creates_rooms: bool = True
     options: Mapping[str, str | int | float] = field(default_factory=dict)
 
@@ -97,7 +98,7 @@ http_default_host = "{DOMAIN}"
 network_backend = "epoll"
 statistics = "internal"
 statistics_interval = "manual"
-log = {{ {{ levels = {{ min = "debug" }}, to = "file", filename = "{directory}/prosody.log" }} }}
+log = {{ {{ levels = {{ min = "{setup.log_level}" }}, to = "file", filename = "{directory}/prosody.log" }} }}
 storage = {{ smacks_h = "memory" }}
 asap_accepted_issuers = {{ "{ISSUER}" }}
 asap_accepted_audiences = {{ "{AUDIENCE}" }}

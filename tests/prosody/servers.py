@@ -72,6 +72,10 @@ class Installation:
         inside = [program, *arguments]
         return inside if self.root is None else ["chroot", str(self.root), *inside]
 
+    def version(self) -> str:
+        """Prosody's version, as its package's file says it."""
+        return (Path(str(self.root or "/")) / "usr/lib/prosody/prosody.version").read_text().strip()
+
 
 def find_installations() -> dict[str, Installation | str]:
     """By name: each Prosody the tests know of, or the reason why it cannot be used."""
@@ -183,8 +187,9 @@ class Prosody:
 class RabbitMQ:
     """One RabbitMQ with its management API, the consumer's exchange and queue, and a user that can only publish."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, queue_type: str = "classic") -> None:
         self.directory = directory
+        self._queue_type = queue_type
         self.port, self._amqp, self._dist, self._epmd = (free_port() for _ in range(4))
         self._publisher, self._reader = secrets.token_hex(8), secrets.token_hex(8)
         self.process: subprocess.Popen[bytes] | None = None
@@ -213,7 +218,7 @@ class RabbitMQ:
                 {"user": "reader", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
             ],
             "exchanges": [{"name": EXCHANGE, "type": "topic", "internal": False, **durable}],
-            "queues": [{"name": QUEUE, **durable}],
+            "queues": [{"name": QUEUE, **durable, "arguments": {"x-queue-type": self._queue_type}}],
             "bindings": [
                 {
                     "source": EXCHANGE,
@@ -268,12 +273,12 @@ class RabbitMQ:
         except OSError:
             return False
 
-    def stop(self) -> None:
-        """Ends the broker at once, as a crash would; its data stays."""
+    def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """Ends the broker: at once, as a crash would, or with SIGTERM in good order; its data stays."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+                os.killpg(self.process.pid, how)
+            self.process.wait(60)
             self.process = None
         if self._mapper is not None:
             self._mapper.kill()

@@ -1,0 +1,214 @@
+"""Measures a flood of ending calls: are all events delivered, and does Prosody still answer?
+
+A thousand rooms, each with focus, moderator and asker, lose their moderators at the same moment, so that a thousand
+rooms close and a thousand events are delivered to a real RabbitMQ. Run twice: with the broker up, and with it stopped in
+the middle. A separate process sends XMPP pings all the time.
+
+Prints, for each run: events sent, lost, twice; the time taken; the median and 95th percentile of the ping's answer time
+idle and during the flood, and the ratio of the medians. Exits with 1 if an event is lost or comes twice, or the ratio
+is above 3.
+
+    python -m bench.prosody_flood [--rooms 1000] [--broker-stop 60] [--prosody system|chroot] [--run up|down|both]
+
+The queue is a quorum queue: the contract's messages are transient, and a classic queue would itself forget those it
+holds when the broker is stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import collections
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.prosody.configuration import DOMAIN, FOCUS, Setup
+from tests.prosody.people import Focus, Person, person, token
+from tests.prosody.servers import Installation, Prosody, RabbitMQ, find_installations, free_port
+from tests.prosody.stage import FOCUS_PASSWORD
+
+CONNECTIONS = 20
+IDLE_SECONDS = 10.0
+PING_PAUSE = 0.02
+MOST_RATIO = 3.0
+
+Sample = tuple[float, float]  # when the ping was sent (monotonic clock), seconds until its answer
+
+
+class Pinger:
+    """One XMPP connection without a library, so that the answer time is Prosody's and not the client's."""
+
+    def __init__(self, port: int, shown: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+        header = (
+            f"<stream:stream to='{DOMAIN}' version='1.0' xmlns='jabber:client' "
+            "xmlns:stream='http://etherx.jabber.org/streams'>"
+        )
+        credentials = base64.b64encode(f"\0pinger\0{shown}".encode()).decode()
+        self._talk(header, b"</stream:features>")
+        self._talk(
+            f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{credentials}</auth>", b"<success"
+        )
+        self._talk(header, b"</stream:features>")
+        bind = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
+        self._talk(bind, b"</bind></iq>")
+
+    def _talk(self, text: str, until: bytes) -> None:
+        self._buffer = b""
+        self._socket.sendall(text.encode())
+        while until not in self._buffer:
+            received = self._socket.recv(65536)
+            if not received:
+                raise ConnectionError("Prosody closed the pinger's connection")
+            self._buffer += received
+
+    def ping(self, number: int) -> float:
+        """Seconds until the answer."""
+        started = time.perf_counter()
+        text = f"<iq type='get' id='p{number}x' to='{DOMAIN}'><ping xmlns='urn:xmpp:ping'/></iq>"
+        self._talk(text, f"p{number}x".encode())
+        return time.perf_counter() - started
+
+
+def _ping_until_told(port: int, shown: str, end: multiprocessing.connection.Connection) -> None:
+    pinger, samples, number = Pinger(port, shown), list[Sample](), 0
+    end.send("ready")
+    while not end.poll(PING_PAUSE):
+        number += 1
+        sent = time.monotonic()
+        samples.append((sent, pinger.ping(number)))
+    end.send(samples)
+
+
+async def _open_rooms(prosody: Prosody, rooms: list[str]) -> tuple[Focus, list[Person], list[Person]]:
+    """The focus, the moderators and the askers; every room has one of each."""
+    port = prosody.setup.c2s_port
+    focus = Focus(port, FOCUS_PASSWORD)
+    await focus.arrive()
+    moderators = [person(port, token("*", moderator=True)) for _ in range(CONNECTIONS)]
+    askers = [person(port, token("*")) for _ in range(CONNECTIONS)]
+    for one in [*moderators, *askers]:
+        await one.arrive()
+
+    async def fill(start: int) -> None:
+        for room in rooms[start::CONNECTIONS]:
+            await moderators[start].join(room)
+            await askers[start].join(room)
+
+    await asyncio.gather(*(fill(start) for start in range(CONNECTIONS)))
+    return focus, moderators, askers
+
+
+async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, broker_stop: float) -> bool:
+    rooms = [f"flood-{number}" for number in range(count)]
+    before = prosody.backlog()["delivered"]
+    focus, moderators, askers = await _open_rooms(prosody, rooms)
+    ours, theirs = multiprocessing.Pipe()
+    port, shown = prosody.setup.c2s_port, token("*")
+    pinging = multiprocessing.get_context("spawn").Process(target=_ping_until_told, args=(port, shown, theirs))
+    pinging.start()
+    await asyncio.to_thread(ours.recv)
+
+    await asyncio.sleep(IDLE_SECONDS)
+    flood_began = time.monotonic()
+    for moderator in moderators:
+        moderator.drop()
+
+    async def delivered(wanted: int) -> None:
+        while (await asyncio.to_thread(prosody.backlog))["delivered"] - before < wanted:
+            await asyncio.sleep(0.5)
+
+    stopped = 0.0
+    if broker_stop:
+        await delivered(count // 3)
+        stop_began = time.monotonic()
+        await asyncio.to_thread(rabbitmq.stop, signal.SIGTERM)
+        await asyncio.sleep(broker_stop)
+        await asyncio.to_thread(rabbitmq.start)
+        stopped = time.monotonic() - stop_began
+    await delivered(count)
+    flood_ended = time.monotonic()
+
+    ours.send("stop")
+    samples: list[Sample] = await asyncio.to_thread(ours.recv)
+    pinging.join()
+    for one in (focus, *askers):
+        await one.leave_server()
+    payloads = rabbitmq.take_all()
+    taken = collections.Counter(json.loads(payload)["videoCallUuid"] for payload in payloads)
+    lost = sum(1 for room in rooms if not taken[room])
+    twice = sum(1 for room in rooms if taken[room] > 1)
+    idle = [seconds for sent, seconds in samples if sent < flood_began]
+    flood = [seconds for sent, seconds in samples if flood_began <= sent <= flood_ended]
+    ratio = statistics.median(flood) / statistics.median(idle)
+    print(f"  broker stopped: {stopped:.0f} s" if stopped else "  broker up all the time")
+    print(f"  rooms closed: {count}; events: {len(payloads)}, lost: {lost}, twice: {twice}")
+    print(f"  from the first leaving to the last delivery: {flood_ended - flood_began:.1f} s")
+    print(f"  ping idle:  {_figures(idle)}")
+    print(f"  ping flood: {_figures(flood)}")
+    print(f"  ratio of the medians: {ratio:.2f} (at most {MOST_RATIO:g})", flush=True)
+    return not lost and not twice and len(payloads) == count and ratio <= MOST_RATIO
+
+
+def _figures(samples: list[float]) -> str:
+    points = [statistics.median(samples), statistics.quantiles(samples, n=20)[-1], max(samples)]
+    median, high, most = (f"{1000 * point:.2f} ms" for point in points)
+    return f"median {median}, 95 % {high}, worst {most} ({len(samples)} pings)"
+
+
+def _measure(installation: Installation, runs: list[float], count: int) -> bool:
+    with tempfile.TemporaryDirectory() as directory:
+        rabbitmq = RabbitMQ(Path(directory) / "rabbitmq", queue_type="quorum")
+        setup = Setup(c2s_port=free_port(), http_port=free_port(), timeout=1, broker=rabbitmq.broker, log_level="info")
+        prosody = Prosody(installation, setup)
+        try:
+            rabbitmq.start()
+            prosody.prepare()
+            prosody.create_account(FOCUS, FOCUS_PASSWORD)
+            prosody.start()
+            # Each run on the same Prosody: the second shows what the first left behind, if anything.
+            good = [asyncio.run(_run(prosody, rabbitmq, count, broker_stop)) for broker_stop in runs]
+        finally:
+            prosody.remove()
+            rabbitmq.stop()
+    return all(good)
+
+
+def main() -> int:
+    """Runs the measurements and returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rooms", type=int, default=1000, help="how many rooms close at once")
+    parser.add_argument(
+        "--broker-stop", type=float, default=60, help="seconds that the broker is stopped in run `down`"
+    )
+    parser.add_argument("--prosody", choices=["system", "chroot"], help="measure this one only")
+    parser.add_argument("--run", choices=["up", "down", "both"], default="both")
+    chosen = parser.parse_args()
+    runs = {"up": [0.0], "down": [chosen.broker_stop], "both": [0.0, chosen.broker_stop]}[chosen.run]
+    good = True
+    for name, installation in find_installations().items():
+        if chosen.prosody not in (None, name):
+            continue
+        if isinstance(installation, str):
+            print(f"Prosody ({name}): not measured: {installation}")
+            good = good and chosen.prosody is None
+            continue
+        print(f"Prosody {installation.version()} ({name}), {os.cpu_count()} processors", flush=True)
+        good = _measure(installation, runs, chosen.rooms) and good
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
