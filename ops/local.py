@@ -43,11 +43,13 @@ class Place:
         stack: its name.
         root: the project's directory.
         embedded: True for state and passphrase in `.local/`, False for the operator's own backend.
+        note: why it is not embedded, where the operator might wonder.
     """
 
     stack: str
     root: Path
     embedded: bool
+    note: str = ""
 
     @property
     def directory(self) -> Path:
@@ -117,7 +119,8 @@ def place_of(stack: str, environ: Mapping[str, str], root: Path = stackfile.ROOT
             f"stack too: set PULUMI_BACKEND_URL for the one; for the other remove {own[0]} from the file and set its "
             f"secrets with: make config STACK={stack} ARGS='set --secret KEY'"
         )
-    return Place(stack, root, embedded=False)
+    note = f"{place.tracked.name} has {own[0]}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
+    return Place(stack, root, embedded=False, note=note)
 
 
 def environment(place: Place, environ: Mapping[str, str], cli: Path) -> dict[str, str]:
@@ -159,12 +162,20 @@ def merge(
     dropped = []
     for key in dict.fromkeys([*tracked, *base, *copy]):
         now, before, here = (one.get(key, _ABSENT) for one in (tracked, base, copy))
-        value = here if now == before else now
+        value = here if _same(now, before) else now
         if value is not _ABSENT:
             merged[key] = value
-        if here not in (before, value):
+        if not _same(here, before) and not _same(here, value):
             dropped.append(key)
     return merged, sorted(dropped)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same to the engine, which writes 8000 back as "8000"."""
+    if _ABSENT in (one, other):
+        return one is other
+    texts = [value if isinstance(value, str) else json.dumps(value, sort_keys=True) for value in (one, other)]
+    return texts[0] == texts[1]
 
 
 def next_copy(place: Place) -> tuple[dict[str, Any], list[str]]:

@@ -32,7 +32,9 @@ def operate(command: str, stack: str, *, yes: bool) -> int:
     """`up`, `preview`, `refresh` or `destroy`; the CLI's exit code."""
     os.umask(0o077)  # the file backend writes state for all to read
     place = local.place_of(stack, os.environ)
-    terminal = sys.stdin.isatty()
+    terminal = _interactive()
+    if place.note:
+        print(place.note, flush=True)
     if command == "destroy":
         if place.embedded and place.is_empty:
             print(f"stack {stack!r} is not up: there is nothing to destroy")
@@ -105,6 +107,12 @@ def env(stack: str) -> int:
         file=sys.stderr,
     )
     return 0
+
+
+def _interactive() -> bool:
+    """Whether the CLI would ask: a terminal that can be drawn on, and no CI."""
+    drawn = os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    return drawn and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _ready_to_make(place: Place, command: str) -> None:
