@@ -7,14 +7,12 @@ system's time zone list.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import zoneinfo
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+from components.addresses import HostAddress, IpAddress, PublicUrl, is_host, parse_ip
 
 JWT_SECRET_MIN_BYTES: Final = 32
 """HS256 needs a key at least as long as its hash (RFC 7518, 3.2)."""
@@ -23,21 +21,7 @@ PASSWORD_MAX_LENGTH: Final = 256
 SUPPORTED_RELEASE: Final = 11146
 """First release whose images run without root, with ports 8000/8443 and /storage inside."""
 
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_PRIVATE_NETWORKS = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",
-        "169.254.0.0/16",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
-_LOCAL_SUFFIXES = (".local", ".localhost", ".localdomain", ".lan", ".internal", ".test", ".home.arpa", ".intranet")
 
 
 class Invalid(Exception):
@@ -51,71 +35,6 @@ class Invalid(Exception):
         super().__init__(allowed)
         self.allowed = allowed
         self.given = given
-
-
-@dataclass(frozen=True)
-class PublicUrl:
-    """Where browsers reach the video backend: an https origin."""
-
-    host: str
-    port: int
-
-    @property
-    def origin(self) -> str:
-        """The URL without a trailing slash, its port only where it is not 443."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"https://{host}" if self.port == 443 else f"https://{host}:{self.port}"
-
-    @property
-    def address(self) -> IpAddress | None:
-        """The host as an IP address, None where it is a name."""
-        return parse_ip(self.host)
-
-    @property
-    def is_local_name(self) -> bool:
-        """True for a host name that public DNS does not serve, such as `onlineberatung.local`."""
-        return self.address is None and ("." not in self.host or self.host.endswith(_LOCAL_SUFFIXES))
-
-    @property
-    def is_public_name(self) -> bool:
-        return self.address is None and not self.is_local_name
-
-
-@dataclass(frozen=True)
-class HostAddress:
-    """One address at which clients reach the bridge; `port` only where it differs from jvbPort."""
-
-    ip: IpAddress
-    port: int | None
-
-    @property
-    def is_private(self) -> bool:
-        return is_private(self.ip)
-
-    def __str__(self) -> str:
-        return str(self.ip) if self.port is None else f"{self.ip}#{self.port}"
-
-
-def parse_ip(text: str) -> IpAddress | None:
-    """The address that `text` spells, without a zone; None where it is not one."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return None if getattr(address, "scope_id", None) else address
-
-
-def is_private(address: IpAddress) -> bool:
-    """True for an address that only its own network reaches (RFC 1918, 6598, 3927, 4193, 4291)."""
-    return any(address in network for network in _PRIVATE_NETWORKS if network.version == address.version)
-
-
-def is_host(text: str) -> bool:
-    """True for an IP address or an ASCII host name in lower case (RFC 1123)."""
-    if parse_ip(text):
-        return True
-    labels = text.split(".")
-    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
 
 
 def boolean(text: str) -> bool:
@@ -285,6 +204,41 @@ def rabbit_password(text: str) -> str:
     """Any password that a line of text can hold."""
     if not text or _CONTROL.search(text):
         raise Invalid("a password without control characters")
+    return text
+
+
+TLS_MODES: Final = ("local-ca", "own", "letsencrypt", "proxy", "self-signed")
+
+
+def tls(text: str) -> str:
+    """Where web's certificate comes from."""
+    return _one_of(text, *TLS_MODES)
+
+
+def pem(text: str) -> str:
+    """One or more PEM blocks; what is in them is checked by `own_certificate`."""
+    if not re.fullmatch(r"\s*(-----BEGIN [A-Z ]+-----[A-Za-z0-9+/=\s]+-----END [A-Z ]+-----\s*)+", text):
+        raise Invalid("PEM text, from -----BEGIN to -----END, without a passphrase")
+    return text.strip() + "\n"
+
+
+def email(text: str) -> str:
+    """An e-mail address, as far as acme.sh, which gets it unquoted from a shell, must take it."""
+    if not re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", text) or text.startswith("-"):
+        raise Invalid("an e-mail address")
+    return text
+
+
+def acme_server(text: str) -> str:
+    """The directory URL of an ACME server."""
+    allowed = "the https URL of an ACME directory"
+    url, _ = _split_url(text, allowed)
+    if (
+        url.scheme != "https"
+        or not is_host((url.hostname or "").lower())
+        or not re.fullmatch(r"[A-Za-z0-9._~:/?=&%-]+", text)
+    ):
+        raise Invalid(allowed)
     return text
 
 

@@ -13,7 +13,8 @@ from typing import Final
 import pulumi
 import pulumi_random as random
 
-from components.settings import Secret, Settings
+from components.keys import Secret
+from components.settings import Settings
 
 PASSWORDS: Final = (
     "jicofo_component_secret",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
-from components.checks import IpAddress, parse_ip
+from components.addresses import IpAddress, parse_ip
 
 if TYPE_CHECKING:
     from components.settings import Settings
@@ -52,11 +52,16 @@ def rules(settings: Settings) -> dict[str, str]:
 
 def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
     """What the stack publishes on the Docker host."""
-    web, media = settings.bind_address, settings.jvb_bind_address
-    return (
-        OpenPort(protocol="tcp", ports=str(settings.http_port), address=web, why="web, HTTP (httpPort)"),
-        OpenPort(protocol="tcp", ports=str(settings.https_port), address=web, why="web, HTTPS (httpsPort)"),
-        OpenPort(protocol="udp", ports=str(settings.jvb_port), address=media, why="jvb, media (jvbPort)"),
+    listed: list[tuple[Literal["tcp", "udp"], int, IpAddress, str]] = [
+        ("tcp", settings.http_port, settings.web_bind_address, "web, HTTP (httpPort)"),
+        ("udp", settings.jvb_port, settings.jvb_bind_address, "jvb, media (jvbPort)"),
+    ]
+    if settings.tls_mode != "proxy":
+        listed.insert(1, ("tcp", settings.https_port, settings.web_bind_address, "web, HTTPS (httpsPort)"))
+    return tuple(
+        OpenPort(protocol=protocol, ports=str(port), address=address, why=why)
+        for protocol, port, bound, why in listed
+        for address in settings.published_at(bound)
     )
 
 

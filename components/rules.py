@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from components import branding
-from components.checks import is_private, parse_ip
+from components.addresses import is_private, parse_ip
 from components.problems import Problem
 
 if TYPE_CHECKING:
@@ -83,6 +83,55 @@ def _statistics(settings: Settings) -> Iterator[Problem]:
         yield Problem("rabbitPassword", None, f"{because}: the password of rabbitUsername", secret=True)
 
 
+def _tls(settings: Settings) -> Iterator[Problem]:
+    mode = settings.tls_mode
+    if mode == "own":
+        yield from _own_certificate(settings)
+    else:
+        for key, value in (("tlsCertificate", settings.tls_certificate), ("tlsPrivateKey", settings.tls_private_key)):
+            if value is not None:
+                yield Problem(key, None, f"only with tls own; tls is {mode}", remove=True)
+    if mode == "letsencrypt":
+        yield from _letsencrypt(settings)
+
+
+def _own_certificate(settings: Settings) -> Iterator[Problem]:
+    certificate, private_key = settings.tls_certificate, settings.tls_private_key
+    for key, what, value in (
+        ("tlsCertificate", "the certificate chain", certificate),
+        ("tlsPrivateKey", "the private key", private_key),
+    ):
+        if value is None:
+            yield Problem(key, None, f"required because tls is own: {what} in PEM form", secret=True)
+    if certificate is None or not certificate.readable:
+        return
+    from components import own_certificate  # loads cryptography
+
+    chain = certificate.reveal()
+    for allowed in own_certificate.certificate_faults(chain, settings.public_url.host):
+        yield Problem("tlsCertificate", None, allowed, secret=True)
+    if private_key is not None and private_key.readable:
+        for allowed in own_certificate.key_faults(chain, private_key.reveal()):
+            yield Problem("tlsPrivateKey", None, allowed, secret=True)
+
+
+def _letsencrypt(settings: Settings) -> Iterator[Problem]:
+    url, other = settings.public_url, "tls own, local-ca or proxy"
+    if not url.is_public_name and settings.letsencrypt_acme_server is None:
+        allowed = f"{other} for {url.host}: Let's Encrypt certifies public names only"
+        yield Problem("tls", "letsencrypt", allowed, example="local-ca")
+    if settings.letsencrypt_email is None:
+        why = "tls is letsencrypt" if settings.tls else f"{url.host} is a public name and gets its certificate there"
+        allowed = f"required because {why}; {other} need none"
+        yield Problem("letsencryptEmail", None, allowed, example="admin@example.org")
+    if settings.http_port != 80:
+        allowed = f"80, because Let's Encrypt connects to that port; {other} take any"
+        yield Problem("httpPort", repr(str(settings.http_port)), allowed, example="80")
+    if settings.bind_address is not None and settings.bind_address.is_loopback:
+        allowed = f"an address that Let's Encrypt can reach; {other} take any"
+        yield Problem("bindAddress", str(settings.bind_address), allowed, example="0.0.0.0")
+
+
 def _branding(settings: Settings) -> Iterator[Problem]:
     if settings.branding_dir is not None:
         for allowed in branding.faults(settings.branding_dir):
@@ -112,6 +161,19 @@ def _dns(settings: Settings) -> Iterator[Problem]:
 _RULES: Final = (
     (_ports, ("http_port", "https_port", "jvb_port")),
     (_moderators, ("xmpp_muc_modules", "enable_auth", "auth_type")),
+    (
+        _tls,
+        (
+            "tls",
+            "tls_certificate",
+            "tls_private_key",
+            "public_url",
+            "http_port",
+            "bind_address",
+            "letsencrypt_email",
+            "letsencrypt_acme_server",
+        ),
+    ),
     (_branding, ("branding_dir",)),
     (_statistics, ("enable_statistics", "rabbit_mq", "rabbit_url", "rabbit_username", "rabbit_password")),
     (_dns, ("dns_zone", "dns_zone_id", "public_url", "docker_host_address")),
@@ -124,7 +186,7 @@ def warnings(settings: Settings) -> list[str]:
 
 
 def _public_port(settings: Settings) -> Iterator[str]:
-    if settings.public_url.port != settings.https_port:
+    if settings.tls_mode != "proxy" and settings.public_url.port != settings.https_port:
         yield (
             f"publicUrl has port {settings.public_url.port} and httpsPort is {settings.https_port}: fine where a router or proxy "
             f"forwards the one to the other; otherwise set both to the same port"
@@ -169,6 +231,16 @@ def _broker(settings: Settings) -> Iterator[str]:
         yield "rabbitUrl points to prosody's own container (localhost): give the broker's address as that container sees it"
 
 
+def _certificate_age(settings: Settings) -> Iterator[str]:
+    certificate = settings.tls_certificate
+    if settings.tls_mode == "own" and certificate is not None and certificate.readable:
+        from components import own_certificate  # loads cryptography
+
+        days = own_certificate.days_left(certificate.reveal())
+        if days is not None and days < own_certificate.WARN_DAYS:
+            yield f"tlsCertificate ends in {days} days: get a new one and set tlsCertificate and tlsPrivateKey"
+
+
 def _unused(settings: Settings) -> Iterator[str]:
     if settings.embedded_broker and not settings.enable_statistics:
         yield "rabbitMq is embedded and enableStatistics is false: the broker runs and gets no events"
@@ -176,4 +248,4 @@ def _unused(settings: Settings) -> Iterator[str]:
         yield "jvbBindAddress is loopback: other machines get no sound and picture from the bridge"
 
 
-_SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _unused)
+_SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _certificate_age, _unused)

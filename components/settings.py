@@ -10,18 +10,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from ipaddress import ip_address
+from typing import Any, Final
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from components import checks, providers, rules
-from components.checks import HostAddress, Invalid, IpAddress, PublicUrl
+from components.addresses import HostAddress, IpAddress, PublicUrl
+from components.checks import Invalid
+from components.keys import METADATA, Key, Secret, key, optional, own_secret
 from components.problems import Problem, SettingsError
-
-T = TypeVar("T")
 
 ENCRYPTED: Final = "\x00encrypted\x00"
 """Stands for a stack file's encrypted value where it is not decrypted (`python -m ops plan`). No value that
@@ -30,73 +31,6 @@ the engine hands over can pass for it: every secret's check refuses control char
 DEFAULT_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
 
 MODERATION_MODULES: Final = ("token_moderation", "close_room", "create_room")
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A secret of the operator's own; never shows itself."""
-
-    _value: str | None = dataclasses.field(repr=False)
-
-    def reveal(self) -> str:
-        """The plain text; of a value that was not decrypted a placeholder, which only a plan can meet."""
-        return "[secret]" if self._value is None else self._value
-
-    def output(self) -> pulumi.Output[str]:
-        """The value as an Output marked secret."""
-        return pulumi.Output.secret(self.reveal())
-
-    def __repr__(self) -> str:
-        return "[secret]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Key:
-    """What is known of one configuration key."""
-
-    name: str
-    env: str
-    """The name in the .env file of the docker-compose set-up, or of the images; empty where there was none."""
-    default: str
-    """As `pulumi config set` takes it; empty where the key is off or computed unless set."""
-    example: str
-    """A value for the command that mends a wrong one; the default where there is one."""
-    check: Callable[[str], Any]
-    secret: bool
-    doc: str
-
-
-_METADATA: Final = "key"
-
-
-def key(check: Callable[[str], T], default: str, doc: str, *, env: str = "") -> T:
-    """A field of Settings with a default."""
-    return _field(check, default, doc, env)  # type: ignore[no-any-return]
-
-
-def optional(check: Callable[[str], T], doc: str, *, example: str, env: str = "") -> T | None:
-    """A field of Settings that is None unless set."""
-    return _field(check, "", doc, env, example=example)  # type: ignore[no-any-return]
-
-
-def own_secret(check: Callable[[str], str], doc: str, *, env: str = "") -> Secret | None:
-    """A secret field of Settings: None where it is generated or not needed."""
-    return _field(check, "", doc, env, secret=True)  # type: ignore[no-any-return]
-
-
-def _field(
-    check: Callable[[str], Any], default: str, doc: str, env: str, *, example: str = "", secret: bool = False
-) -> Any:
-    value = check(default) if default else None
-    about = {
-        "check": check,
-        "default": default,
-        "example": example or default,
-        "doc": doc,
-        "env": env,
-        "secret": secret,
-    }
-    return dataclasses.field(default=value, metadata={_METADATA: about})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +55,10 @@ class Settings:
     )
     http_port: int = key(checks.port, "8000", env="HTTP_PORT", doc="published port for HTTP")
     https_port: int = key(checks.port, "8443", env="HTTPS_PORT", doc="published port for HTTPS")
-    bind_address: IpAddress = key(
-        checks.bind_address, "0.0.0.0", doc="address of the Docker host at which the two are published"
+    bind_address: IpAddress | None = optional(
+        checks.bind_address,
+        example="127.0.0.1",
+        doc="address of the Docker host at which the two are published; unset: all, with tls proxy 127.0.0.1",
     )
     docker_host_address: tuple[HostAddress, ...] | None = optional(
         checks.host_addresses,
@@ -139,6 +75,29 @@ class Settings:
         example="stun.example.org:3478",
         env="JVB_STUN_SERVERS",
         doc="STUN servers of bridge and peer-to-peer calls, HOST:PORT; unset: no third party is contacted",
+    )
+
+    tls: str | None = optional(
+        checks.tls,
+        example="local-ca",
+        doc="local-ca, own, letsencrypt, proxy or self-signed; unset: letsencrypt for a public name, else local-ca",
+    )
+    tls_certificate: Secret | None = own_secret(checks.pem, doc="tls own: certificate chain, PEM")
+    tls_private_key: Secret | None = own_secret(checks.pem, doc="tls own: its private key, PEM")
+    letsencrypt_email: str | None = optional(
+        checks.email,
+        env="LETSENCRYPT_EMAIL",
+        example="admin@example.org",
+        doc="tls letsencrypt: where Let's Encrypt writes to",
+    )
+    letsencrypt_use_staging: bool = key(
+        checks.boolean, "false", env="LETSENCRYPT_USE_STAGING", doc="tls letsencrypt: certificates for trying out"
+    )
+    letsencrypt_acme_server: str | None = optional(
+        checks.acme_server,
+        env="LETSENCRYPT_ACME_SERVER",
+        example="https://acme.example.org/directory",
+        doc="tls letsencrypt: another ACME server",
     )
 
     enable_auth: bool = key(
@@ -313,6 +272,28 @@ class Settings:
         return dataclasses.replace(settings, docker_host=options.pop("host", DEFAULT_DOCKER_HOST), docker=options)
 
     @property
+    def tls_mode(self) -> str:
+        """Where web's certificate comes from: as set, or what suits the host."""
+        return self.tls or ("letsencrypt" if self.public_url.is_public_name else "local-ca")
+
+    @property
+    def web_bind_address(self) -> IpAddress:
+        """Where web's ports are published; behind a proxy on the same machine nobody else needs them."""
+        if self.bind_address is not None:
+            return self.bind_address
+        return ip_address("127.0.0.1" if self.tls_mode == "proxy" else "0.0.0.0")
+
+    @property
+    def publishes_ipv6(self) -> bool:
+        """True where clients are told an IPv6 address: Docker's 0.0.0.0 means IPv4 only."""
+        return any(address.ip.version == 6 for address in self.addresses)
+
+    def published_at(self, address: IpAddress) -> tuple[IpAddress, ...]:
+        """The addresses of the Docker host for a port bound to `address`: all of IPv4 takes all of IPv6 along."""
+        everywhere = address.version == 4 and address.is_unspecified
+        return (address, ip_address("::")) if everywhere and self.publishes_ipv6 else (address,)
+
+    @property
     def token_auth(self) -> bool:
         """True where users sign in with a JWT."""
         return self.enable_auth and self.auth_type == "jwt"
@@ -351,9 +332,9 @@ def camel_case(attribute: str) -> str:
 
 
 _KEYS_BY_ATTRIBUTE: Final[dict[str, Key]] = {
-    field.name: Key(name=camel_case(field.name), **field.metadata[_METADATA])
+    field.name: Key(name=camel_case(field.name), **field.metadata[METADATA])
     for field in dataclasses.fields(Settings)
-    if _METADATA in field.metadata
+    if METADATA in field.metadata
 }
 KEYS: Final[dict[str, Key]] = {one.name: one for one in _KEYS_BY_ATTRIBUTE.values()}
 """Every configuration key by its name."""

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import pulumi
 
-from components import services, topology
+from components import firewall, services, topology
+from components.certificates import Certificates
 from components.credentials import JWT_SECRET, RABBIT_PASSWORD, Credentials
 from components.services import rabbitmq
 from components.settings import Settings
@@ -44,6 +45,10 @@ class VideoBackend(pulumi.ComponentResource):
         super().__init__("videobackend:index:VideoBackend", name, None, opts)
         credentials = Credentials(f"{name}-credentials", settings, pulumi.ResourceOptions(parent=self))
         secrets = {**credentials.values, **_statistics_secrets(settings, credentials.values)}
+        certificates = None
+        if settings.tls_mode in ("local-ca", "own"):
+            certificates = Certificates(f"{name}-certificates", settings, pulumi.ResourceOptions(parent=self))
+            secrets |= {"tls_certificate": certificates.chain, "tls_private_key": certificates.private_key}
         specs = services.specs(settings)
         placement = Placement(
             name=name,
@@ -58,9 +63,12 @@ class VideoBackend(pulumi.ComponentResource):
             "settings": {spec.role: spec.plain_environment for spec in specs},
             "containers": {spec.role: placement.physical(spec.role) for spec in specs},
             "statisticsConfig": secrets[STATISTICS_CONFIG],
+            "firewallRules": firewall.rules(settings),
             "videoServiceProperties": _video_service_properties(settings, credentials.values[JWT_SECRET]),
             "credentials": pulumi.Output.secret(dict(credentials.values)),
         }
+        if certificates is not None and certificates.ca_certificate is not None:
+            outputs["caCertificate"] = certificates.ca_certificate
         if settings.public_url.is_local_name:
             outputs["hostsEntry"] = hosts_entry(settings)
         if settings.dns_zone is not None:

@@ -5,17 +5,27 @@ from __future__ import annotations
 from typing import Final
 
 from components.settings import KEYS, Settings
+from tests.pem import certificate
 
-OWN_SECRETS: Final = {name: f"own-{name}-9f86d081884c7d659a2feaa0c55ad015" for name, key in KEYS.items() if key.secret}
+_CERTIFICATE, _PRIVATE_KEY = certificate("onlineberatung.local", "video.example.org")
+
+OWN_SECRETS: Final = {
+    **{name: f"own-{name}-9f86d081884c7d659a2feaa0c55ad015" for name, key in KEYS.items() if key.secret},
+    "tlsCertificate": _CERTIFICATE,
+    "tlsPrivateKey": _PRIVATE_KEY,
+}
 """Keys are told by `KEYS`, so a new secret key joins every test of secrecy by itself."""
 
 DOMAIN: Final = {
     "publicUrl": "https://video.example.org",
     "httpPort": "80",
     "httpsPort": "443",
+    "letsencryptEmail": "admin@example.org",
     "dockerHostAddress": "203.0.113.10,10.1.2.3,2001:0DB8::00A",
 }
 """A public name with a public IPv4, a private and a public IPv6 address."""
+
+TLS_OWN: Final = {"tls": "own", "tlsCertificate": _CERTIFICATE, "tlsPrivateKey": _PRIVATE_KEY}
 
 STATISTICS: Final = {
     "enableStatistics": "true",
@@ -29,4 +39,6 @@ DNS: Final = {"dnsZone": "example.org"}
 
 def load(**values: str) -> Settings:
     """Settings of stack `dev` with these keys set, secret ones encrypted."""
+    if "tlsCertificate" in values:
+        values.setdefault("tls", "own")
     return Settings.load(values, stack="dev", secret_keys=OWN_SECRETS.keys())

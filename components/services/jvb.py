@@ -15,13 +15,9 @@ def spec(settings: Settings) -> ContainerSpec:
         environment=_environment(settings),
         health=http_health(topology.JVB_REST_PORT, "/about/health"),
         aliases=(topology.JVB,),
-        ports=(
-            PortSpec(
-                internal=settings.jvb_port,
-                external=settings.jvb_port,
-                protocol="udp",
-                ip=str(settings.jvb_bind_address),
-            ),
+        ports=tuple(
+            PortSpec(internal=settings.jvb_port, external=settings.jvb_port, protocol="udp", ip=str(ip))
+            for ip in settings.published_at(settings.jvb_bind_address)
         ),
         read_only=True,
         starts_after=(topology.PROSODY,),

@@ -56,6 +56,15 @@ def definitions(password: str) -> str:
             }
         ],
         "permissions": [{"user": user, "vhost": "/", "configure": "^$", "write": only_exchange, "read": "^$"}],
+        "topic_permissions": [
+            {
+                "user": user,
+                "vhost": "/",
+                "exchange": exchange,
+                "write": f"^{topology.STATISTICS_ROUTING_KEY}$",
+                "read": "^$",
+            }
+        ],
         "exchanges": [
             {
                 "name": exchange,

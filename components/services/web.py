@@ -9,20 +9,23 @@ from __future__ import annotations
 from components import branding, topology
 from components.services.common import flag, http_health, shared
 from components.settings import Settings
-from components.spec import ContainerSpec, FileSpec, PortSpec, Value, VolumeSpec
+from components.spec import ContainerSpec, FileSpec, PortSpec, SecretRef, Value, VolumeSpec
 
 
 def spec(settings: Settings) -> ContainerSpec:
     """The web container; it proxies to prosody by name, so it starts on its own."""
-    ip = str(settings.bind_address)
+    ports = {topology.WEB_HTTP_PORT: settings.http_port}
+    if settings.tls_mode != "proxy":
+        ports[topology.WEB_HTTPS_PORT] = settings.https_port
     return ContainerSpec(
         **shared(settings, topology.WEB),
         environment=_environment(settings),
         health=http_health(topology.WEB_HTTP_PORT, "/"),
         aliases=(topology.WEB, topology.XMPP_DOMAIN),
-        ports=(
-            PortSpec(internal=topology.WEB_HTTP_PORT, external=settings.http_port, ip=ip),
-            PortSpec(internal=topology.WEB_HTTPS_PORT, external=settings.https_port, ip=ip),
+        ports=tuple(
+            PortSpec(internal=internal, external=external, ip=str(ip))
+            for internal, external in ports.items()
+            for ip in settings.published_at(settings.web_bind_address)
         ),
         files=_files(settings),
         volumes=(VolumeSpec(name="web-storage", path=topology.WEB_STORAGE),),
@@ -38,8 +41,9 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "ENABLE_PREJOIN_PAGE": flag(settings.enable_prejoin_page),
         "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
         # The image redirects to https without a port, so only the standard one can be reached that way.
-        "ENABLE_HTTP_REDIRECT": flag(settings.public_url.port == 443),
-        "ENABLE_LETSENCRYPT": "0",
+        "ENABLE_HTTP_REDIRECT": flag(settings.tls_mode != "proxy" and settings.public_url.port == 443),
+        "ENABLE_LETSENCRYPT": flag(settings.tls_mode == "letsencrypt"),
+        "DISABLE_HTTPS": flag(settings.tls_mode == "proxy"),
         "ENABLE_XMPP_WEBSOCKET": "1",
         "XMPP_DOMAIN": topology.XMPP_DOMAIN,
         "XMPP_MUC_DOMAIN": topology.XMPP_MUC_DOMAIN,
@@ -48,6 +52,12 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "XMPP_BOSH_URL_BASE": topology.XMPP_BOSH_URL_BASE,
         "TZ": settings.time_zone,
     }
+    if settings.tls_mode == "letsencrypt":
+        environment["LETSENCRYPT_DOMAIN"] = settings.public_url.host
+        environment["LETSENCRYPT_EMAIL"] = settings.letsencrypt_email or ""
+        environment["LETSENCRYPT_USE_STAGING"] = flag(settings.letsencrypt_use_staging)
+        if settings.letsencrypt_acme_server is not None:
+            environment["LETSENCRYPT_ACME_SERVER"] = settings.letsencrypt_acme_server
     if settings.branding_dir is not None and branding.read(settings.branding_dir).dynamic:
         environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
     if settings.stun_servers:
@@ -57,10 +67,15 @@ def _environment(settings: Settings) -> dict[str, Value]:
 
 def _files(settings: Settings) -> tuple[FileSpec, ...]:
     config = custom_config(settings)
-    if settings.branding_dir is None:
-        return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config),)
-    own = branding.read(settings.branding_dir)
-    return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config + own.config), *own.files)
+    files: list[FileSpec] = []
+    if settings.branding_dir is not None:
+        own = branding.read(settings.branding_dir)
+        config += own.config
+        files += own.files
+    if settings.tls_mode in ("local-ca", "own"):
+        files.append(FileSpec(path=topology.WEB_CERTIFICATE, content=SecretRef("tls_certificate")))
+        files.append(FileSpec(path=topology.WEB_PRIVATE_KEY, content=SecretRef("tls_private_key")))
+    return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config), *files)
 
 
 def custom_config(settings: Settings) -> str:

@@ -260,8 +260,9 @@ def run_main(values: Mapping[str, str], *, stack: str = "dev") -> Recording:
 SCENARIOS: Final[Mapping[str, Mapping[str, str]]] = {
     "defaults": {},
     "domain": {**DOMAIN, **STATISTICS, **DNS, "cloudflare:apiToken": TOKEN},
-    "own secrets": {**DOMAIN, **STATISTICS, **OWN_SECRETS},
+    "own secrets": {**DOMAIN, **STATISTICS, **OWN_SECRETS, "tls": "own"},
     "without tokens": {"enableAuth": "false", "stunServers": "stun.example.org:3478", "enableLobby": "false"},
+    "embedded broker": {"rabbitMq": "embedded", "enableStatistics": "true"},
     "remote host": {"docker:host": "ssh://deploy@video.example.org", "dockerHostAddress": "192.0.2.7#10001"},
 }
 

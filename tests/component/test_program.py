@@ -93,7 +93,7 @@ def test_without_tokens_the_properties_name_the_address_only() -> None:
 
 
 def test_warnings_are_shown_and_do_not_stop_the_program() -> None:
-    recording = run_main({"publicUrl": "https://video.example.org"})
+    recording = run_main({"publicUrl": "https://video.example.org", "tls": "self-signed"})
     assert recording.error is None
     assert any(line.startswith("publicUrl has port 443") for line in recording.log)
     assert any(line.startswith("dockerHostAddress is not set") for line in recording.log)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any, Final
 
-from components.checks import HostAddress, PublicUrl
-from tests.values import OWN_SECRETS
+from components.addresses import HostAddress, PublicUrl
+from tests.values import OWN_SECRETS, TLS_OWN
 
 _BOOLEANS: Final = [("true", True), ("false", False), ("1", True), ("0", False), ("True", True), ("FALSE", False)]
 _NO_BOOLEANS: Final = [(text, "true or false") for text in ("yes", "on", "2", "", " true", "true\n", "ja")]
@@ -61,6 +61,12 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     ],
     "httpPort": _PORTS,
     "httpsPort": _PORTS,
+    "tls": [(mode, mode) for mode in ("local-ca", "own", "letsencrypt", "proxy", "self-signed")],
+    "tlsCertificate": [(TLS_OWN["tlsCertificate"], TLS_OWN["tlsCertificate"])],
+    "tlsPrivateKey": [(TLS_OWN["tlsPrivateKey"], TLS_OWN["tlsPrivateKey"])],
+    "letsencryptEmail": [("admin@example.org", "admin@example.org"), ("a.b+c@x-y.example", "a.b+c@x-y.example")],
+    "letsencryptUseStaging": _BOOLEANS,
+    "letsencryptAcmeServer": [("https://acme.example.org/directory", "https://acme.example.org/directory")],
     "bindAddress": _ADDRESSES,
     "dockerHostAddress": [
         ("192.0.2.10", (HostAddress(ip_address("192.0.2.10"), None),)),
@@ -159,6 +165,22 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
     ],
     "httpPort": _NO_PORTS,
     "httpsPort": _NO_PORTS,
+    "tls": [(text, "local-ca, own, letsencrypt, proxy or self-signed") for text in ("none", "Own", "local_ca")],
+    "tlsCertificate": [(text, "PEM text") for text in ("certificate.pem", "-----BEGIN CERTIFICATE-----", "\x00")],
+    "tlsPrivateKey": [(text, "PEM text") for text in ("key.pem", "-----BEGIN PRIVATE KEY-----\n!", "\x00")],
+    "letsencryptEmail": [
+        (text, "an e-mail address") for text in ("admin", "a@b", "a b@example.org", "a;b@example.org")
+    ],
+    "letsencryptUseStaging": _NO_BOOLEANS,
+    "letsencryptAcmeServer": [
+        (text, "the https URL of an ACME directory")
+        for text in (
+            "http://acme.example.org/d",
+            "acme.example.org",
+            "https://acme.example.org/d;id",
+            "https://u:p@acme/",
+        )
+    ],
     "bindAddress": _NO_ADDRESSES,
     "dockerHostAddress": [
         ("127.0.0.1", "not loopback"),

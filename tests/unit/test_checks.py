@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from components import checks
-from components.checks import Invalid, PublicUrl
+from components.addresses import PublicUrl
+from components.checks import Invalid
 from components.settings import KEYS
 from tests.unit.given import BAD, GOOD
 

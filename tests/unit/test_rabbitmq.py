@@ -42,6 +42,8 @@ def test_its_user_can_publish_to_the_exchange_and_do_nothing_else() -> None:
     assert re.search(permission["write"], "statistics.topic")
     assert not re.search(permission["write"], "statisticsXtopic")
     assert not re.search(permission["write"], "statistics.topic2")
+    (topic,) = definitions["topic_permissions"]
+    assert (topic["exchange"], topic["write"], topic["read"]) == ("statistics.topic", "^STOP_VIDEO_CALL$", "^$")
     assert "a-password" not in rabbitmq.definitions("a-password")
 
 

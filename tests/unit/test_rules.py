@@ -13,6 +13,9 @@ from tests.values import DNS, DOMAIN, STATISTICS, load
 LAN: Final = {"dockerHostAddress": "192.168.1.5"}
 
 # Configurations and the keys of their problems; empty: it is accepted.
+PUBLIC = {name: value for name, value in DOMAIN.items() if name != "dockerHostAddress"}
+"""A public name whose bridge has no address."""
+
 TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("defaults", {}, []),
     ("three different ports", {"httpPort": "80", "httpsPort": "443", "jvbPort": "10001"}, []),
@@ -41,7 +44,7 @@ TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("a zone that the host only ends like", {**DOMAIN, "dnsZone": "ample.org"}, ["dnsZone"]),
     ("a host in another zone", {**DOMAIN, "dnsZone": "example.com"}, ["dnsZone"]),
     ("a zone id alone", {"dnsZoneId": "0" * 32}, ["dnsZone"]),
-    ("DNS without address", {"publicUrl": "https://video.example.org", **DNS}, ["dockerHostAddress"]),
+    ("DNS without address", {**PUBLIC, **DNS}, ["dockerHostAddress"]),
     ("DNS with private addresses", {**DOMAIN, **DNS, "dockerHostAddress": "10.0.0.1,fd00::1"}, ["dockerHostAddress"]),
     ("DNS for an IP address", {**DOMAIN, **DNS, "publicUrl": "https://203.0.113.10"}, ["dnsZone"]),
 ]
@@ -74,12 +77,12 @@ SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("no address, local", {}, ["other machines get no sound"]),
     (
         "no address, public",
-        {"publicUrl": "https://video.example.org:8443"},
+        {**PUBLIC, "tls": "self-signed", "publicUrl": "https://video.example.org:8443", "httpsPort": "8443"},
         ["dockerHostAddress is not set: participants elsewhere"],
     ),
     (
         "private address with a public name",
-        {**LAN, "publicUrl": "https://video.example.org:8443"},
+        {**LAN, "tls": "self-signed", "publicUrl": "https://video.example.org:8443"},
         ["dockerHostAddress 192.168.1.5 is private and publicUrl is public"],
     ),
     ("private and public address", {**DOMAIN, "dockerHostAddress": "10.0.0.1,203.0.113.10"}, []),

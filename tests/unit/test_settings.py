@@ -10,10 +10,11 @@ import pulumi
 import pytest
 
 from components.checks import Invalid
+from components.keys import Secret
 from components.problems import Problem, SettingsError
-from components.settings import ENCRYPTED, KEYS, Secret, Settings, camel_case
+from components.settings import ENCRYPTED, KEYS, Settings, camel_case
 from tests.unit.given import GOOD
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, load
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, load
 
 SHORT = "correct-horse-battery"
 
@@ -276,6 +277,10 @@ def test_every_key_reaches_its_attribute(name: str, tmp_path: Path, monkeypatch:
     attributes = [one.name for one in dataclasses.fields(Settings) if camel_case(one.name) == name]
     companions = {
         "enableStatistics": STATISTICS,
+        "publicUrl": {"tls": "self-signed"},
+        "tls": {**DOMAIN, "tls": "local-ca"},
+        "tlsCertificate": TLS_OWN,
+        "tlsPrivateKey": TLS_OWN,
         "dnsZoneId": {**DOMAIN, **DNS},
         "dnsZone": {**DOMAIN, "publicUrl": f"https://video.{expected}"},
     }

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from components import services
 from components.single_host import go_duration
 from components.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, VolumeSpec
+from tests.pem import certificate
 from tests.values import OWN_SECRETS, STATISTICS, load
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -114,7 +115,11 @@ def test_specs_hold_no_secret() -> None:
 
 def test_another_secret_value_keeps_the_fingerprints() -> None:
     def fingerprints(ending: str) -> list[str]:
-        settings = load(**{name: value + ending for name, value in OWN_SECRETS.items()})
+        passwords = {name: value + ending for name, value in OWN_SECRETS.items() if not name.startswith("tls")}
+        settings = load(
+            **passwords,
+            **dict(zip(("tlsCertificate", "tlsPrivateKey"), certificate("onlineberatung.local"), strict=True)),
+        )
         return [spec.fingerprint for spec in services.specs(settings)]
 
     assert fingerprints("") == fingerprints("x")
