@@ -51,7 +51,7 @@ _BASH: Final = """#!/bin/sh
 # bash -c "exec 3<>/dev/tcp/ADDRESS/PORT", as the broker's health check has it.
 exec nc -w 1 127.0.0.1 "${2##*/}" < /dev/null
 """
-_APPLETS: Final = ("sh", "sleep", "httpd", "wget", "cat", "stat", "ls", "touch", "env", "mount", "id", "nc")
+_APPLETS: Final = ("sh", "sleep", "httpd", "wget", "cat", "stat", "ls", "touch", "env", "mount", "id", "nc", "timeout")
 
 
 @dataclass(frozen=True)
