@@ -20,10 +20,10 @@ else
 PLANNED = $(STACK)
 endif
 SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/dev/null)
-LUA = $(shell find prosody tests -name '*.lua' 2>/dev/null)
+LUA = $(shell find prosody tests -name '*.lua' -not -path '*/golden/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy outputs config env plan test lint bench clean
+.PHONY: help up preview refresh destroy verify token outputs config env plan test lint bench clean
 .PHONY: lint-python lint-lua lint-shell lint-yaml
 
 help: ## this list
@@ -41,6 +41,12 @@ refresh: ## compare the state with what really runs, and correct the state
 
 destroy: ## remove the stack with its volumes; asks first (YES=1: does not)
 	@$(program) && $(OPS) destroy --stack '$(STACK)' $(if $(call on,$(YES)),--yes)
+
+verify: ## ask the running stack whether calls will work (docs/verify.md); ARGS='--json', ARGS='--address 192.0.2.10'
+	@$(tools) && $(DEV)/python -m ops verify --stack '$(STACK)' $(ARGS)
+
+token: ## print a join link for ROOM=name; ARGS='--moderator --name NAME --expires 1h'
+	@$(tools) && $(DEV)/python -m ops token --stack '$(STACK)' --room '$(ROOM)' $(ARGS)
 
 outputs: ## show the stack's outputs; SHOW_SECRETS=1 with the secrets, NAME=videoServiceProperties that one alone
 	@$(program) && $(OPS) outputs --stack '$(STACK)' $(NAME) $(if $(call on,$(SHOW_SECRETS)),--show-secrets)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from components.statistics import render_statistics_lua
+from tests.prosody.configuration import AUDIENCE, DOMAIN, ISSUER, SECRET
 
-SECRET: Final = "9f86d081884c7d659a2feaa0c55ad0159f86d081884c7d659a2feaa0c55ad015"
-ISSUER: Final = "videoservice"
-AUDIENCE: Final = "videobackend"
-DOMAIN: Final = "meet.jitsi"
 HOST: Final = "video.verify.test"
 
 

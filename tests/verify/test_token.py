@@ -14,7 +14,8 @@ import pytest
 from ops import token
 from ops.__main__ import main
 from ops.errors import OpsError
-from tests.verify.outputs import AUDIENCE, DOMAIN, ISSUER, SECRET, outputs
+from tests.prosody.configuration import AUDIENCE, DOMAIN, ISSUER, SECRET
+from tests.verify.outputs import outputs
 
 
 @pytest.fixture

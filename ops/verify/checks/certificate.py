@@ -1,0 +1,76 @@
+"""Whether browsers trust the certificate, and for how much longer."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import Final
+
+from ops.verify import net
+from ops.verify.context import Context
+from ops.verify.net import Unreachable
+from ops.verify.result import Result, failed, ok, warning
+
+_SOON_DAYS: Final = 30
+_DAY: Final = 24 * 3600
+_SELF_SIGNED: Final = 18  # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_MISMATCH: Final = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+_UNKNOWN: Final = (2, 19, 20, 21)  # the chain does not end at an authority that is trusted
+
+
+async def check(context: Context) -> Result:
+    """A TLS handshake that trusts caCertificate where the stack has one, else what this system trusts."""
+    stack = context.stack
+    try:
+        tls = ssl.create_default_context(cadata=stack.ca_certificate)
+    except (ssl.SSLError, ValueError):
+        return failed("the output caCertificate is no certificate", "bring the stack up again")
+    try:
+        address = await context.address()
+        _, writer = await net.connect(address, stack.port, tls, stack.host)
+    except ssl.SSLCertVerificationError as error:
+        return _distrusted(context, error)
+    except Unreachable as error:
+        return failed(
+            f"no connection to {stack.host}: {error}",
+            "is the stack up (make outputs)? does a firewall let TCP through to httpsPort? --address IP tries another address",
+        )
+    found = writer.get_extra_info("peercert")
+    writer.transport.abort()
+    return judge_days(ssl.cert_time_to_seconds(found["notAfter"]) - time.time(), stack.host)
+
+
+def judge_days(seconds: float, host: str) -> Result:
+    """The verdict on a valid certificate that has so many seconds left."""
+    days = int(seconds // _DAY)
+    seen = f"valid for {host}, for {days} more {'day' if days == 1 else 'days'}"
+    if days < _SOON_DAYS:
+        return warning(
+            seen, "renew it now; where that goes by itself, look into the web container's log for why it did not"
+        )
+    return ok(seen)
+
+
+def _distrusted(context: Context, error: ssl.SSLCertVerificationError) -> Result:
+    stack = context.stack
+    code = error.verify_code
+    if code in _MISMATCH:
+        return failed(
+            f"the certificate is for another host than {stack.host}",
+            "give web a certificate that names the host of publicUrl; or the name leads to another server",
+        )
+    if code == _EXPIRED:
+        return failed(f"the certificate of {stack.host} has expired", "renew it, then bring the stack up")
+    if code == _SELF_SIGNED and stack.hosts_entry and not stack.ca_certificate:
+        return warning(
+            "the certificate is the image's own, self-signed: browsers ask before they open the page",
+            "fine for trying out on one machine",
+        )
+    if code in _UNKNOWN or code == _SELF_SIGNED:
+        authority = "the stack's own authority (caCertificate)" if stack.ca_certificate else "an authority known here"
+        return failed(
+            f"the certificate's chain does not lead to {authority}",
+            "serve the whole chain (certificate, then intermediates); or bring the stack up to put its certificate back",
+        )
+    return failed(f"the certificate is not valid: {error.verify_message}", "replace it, then bring the stack up")

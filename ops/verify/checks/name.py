@@ -1,0 +1,69 @@
+"""Whether the stack's name leads to the stack's address."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ops.verify import net
+from ops.verify.context import Context
+from ops.verify.net import Unreachable
+from ops.verify.result import Result, failed, ok, skipped, warning
+
+
+async def check(context: Context) -> Result:
+    """Compares what the name resolves to with dnsRecords, hostsEntry or dockerHostAddress, whichever the stack has."""
+    stack = context.stack
+    if _is_address(stack.host):
+        return ok(f"{stack.host} is an address, no name")
+    try:
+        found = await net.resolve(stack.host)
+    except Unreachable:
+        found = []
+    if context.given_address:
+        return skipped(f"--address {context.given_address} is used instead; {stack.host} {_leads(found)}")
+    return judge(context, found)
+
+
+def judge(context: Context, found: list[str]) -> Result:
+    """The verdict on the addresses that a name resolves to."""
+    stack, wanted = context.stack, context.expected_addresses
+    seen = f"{stack.host} {_leads(found)}"
+    if not found:
+        return failed(f"{stack.host} does not resolve", _mend(context))
+    if not wanted:
+        return warning(f"{seen}; dockerHostAddress is not set, so this cannot be compared", "set dockerHostAddress")
+    strange = [one for one in found if one not in wanted]
+    if not strange:
+        return ok(seen)
+    if stack.hosts_entry and all(ipaddress.ip_address(one).is_loopback for one in strange):
+        return warning(
+            f"{seen}: right on this machine only", f"on other machines add to /etc/hosts: {stack.hosts_entry}"
+        )
+    if stack.setting("web", "DISABLE_HTTPS") == "1":
+        return warning(
+            f"{seen}, the stack's address is {', '.join(wanted)}",
+            "right only if that is your own proxy before the stack",
+        )
+    return failed(f"{seen}, not to {', '.join(wanted)}", _mend(context))
+
+
+def _leads(found: list[str]) -> str:
+    return f"leads to {', '.join(found)}" if found else "does not resolve yet"
+
+
+def _mend(context: Context) -> str:
+    stack = context.stack
+    if stack.dns_records:
+        return f"the DNS records ought to be: {'; '.join(stack.dns_records)}; after a change wait for dnsTtl to pass"
+    if stack.hosts_entry:
+        return f"put into /etc/hosts, instead of another line for that name: {stack.hosts_entry}"
+    wanted = ", ".join(context.expected_addresses) or "the Docker host"
+    return f"point the DNS record of {stack.host} to {wanted}, or correct dockerHostAddress"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

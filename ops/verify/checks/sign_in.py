@@ -1,0 +1,95 @@
+"""Whether Prosody lets in whoever has a right token, and nobody else; by BOSH and by WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ops.verify.context import Context, new_room
+from ops.verify.net import Unreachable
+from ops.verify.result import Result, failed, skipped
+from ops.verify.result import ok as good
+from ops.verify.streams import Bosh, Stream, WebSocket
+from ops.verify.xmpp import Client, Refused
+
+_HOUR: Final = 3600
+"""So far ago has the expired token expired: more than clocks differ."""
+NO_TOKENS: Final = "this stack takes no tokens (enableAuth, authType)"
+
+Open = Callable[[Context, str, str | None], Stream]
+Outcome = Refused | Unreachable | None
+"""What came of a sign-in; None where it was accepted."""
+
+
+async def check_bosh(context: Context) -> Result:
+    """Sign-in by POST /http-bind."""
+    return await _check(context, Bosh, "the proxy before Prosody must pass POST /http-bind with its query")
+
+
+async def check_websocket(context: Context) -> Result:
+    """Sign-in by wss://.../xmpp-websocket."""
+    return await _check(
+        context, WebSocket, "the proxy before Prosody must pass /xmpp-websocket with Upgrade, Connection and its query"
+    )
+
+
+async def _check(context: Context, transport: Open, mend: str) -> Result:
+    if not context.stack.token_auth:
+        return skipped(NO_TOKENS)
+    try:
+        await context.address()
+    except Unreachable:
+        return skipped("no connection (see certificate)")
+    room = new_room()
+    bad = wrong_tokens(context, room)
+    attempts = [_attempt(context, transport, room, token) for token in bad.values()]
+    right, *others = await asyncio.gather(_attempt(context, transport, room, context.token(room)), *attempts)
+    return _judge(right, dict(zip(bad, others, strict=True)), mend)
+
+
+def _judge(right: Outcome, wrong: dict[str, Outcome], mend: str) -> Result:
+    """The verdict on what came of a right token, and of the wrong ones by what is wrong with them."""
+    closed = [right] if isinstance(right, Refused) and not right.condition else []
+    for outcome in (right, *wrong.values(), *closed):
+        if isinstance(outcome, Unreachable) or outcome in closed:
+            return failed(f"no sign-in: {outcome}", mend)
+    let_in = [which for which, outcome in wrong.items() if outcome is None]
+    if let_in:
+        return failed(
+            f"lets in whoever comes {', or '.join(let_in)}",
+            "look at prosody's JWT settings (make outputs) and at XMPP_CONFIGURATION of your own; bring the stack up",
+        )
+    if right is not None:
+        return failed(
+            f"refuses a right token ({right})",
+            "is prosody's JWT key the stack's (bring it up)? are the clocks here and there the same (timedatectl)? "
+            + mend,
+        )
+    return good(f"refused: {', '.join(wrong)}; accepted: a right one")
+
+
+def wrong_tokens(context: Context, room: str) -> dict[str, str | None]:
+    """Tokens that must not do, by what is wrong with them."""
+    accepted_by_all = "*" in context.stack.setting_list("prosody", "JWT_ACCEPTED_AUDIENCES")
+    found = {
+        "without a token": None,
+        "with a wrong signature": context.token(room, secret=context.keep_secret(secrets.token_hex(32))),
+        "with a wrong issuer": context.token(room, iss=f"not-{secrets.token_hex(8)}"),
+        "with a wrong audience": context.token(room, aud=f"not-{secrets.token_hex(8)}"),
+        "with an expired token": context.token(room, exp=int(time.time()) - _HOUR),
+    }
+    if accepted_by_all:
+        del found["with a wrong audience"]
+    return found
+
+
+async def _attempt(context: Context, transport: Open, room: str, token: str | None) -> Outcome:
+    async with Client(context, transport(context, room, token)) as client:
+        try:
+            await client.sign_in()
+        except (Refused, Unreachable) as outcome:
+            return outcome
+    return None

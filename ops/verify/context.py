@@ -1,0 +1,166 @@
+"""What the checks of one run share: the stack, the way to it, and the secrets that no line may show.
+
+Owns the choice of the address to connect to. Does not judge it (`checks.name`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ops.verify import jwt, net
+from ops.verify.net import Answer, Unreachable
+from ops.verify.stack import Stack
+
+TOKEN_SECONDS: Final = 120
+_DOCKER_SECONDS: Final = 8.0
+
+
+class NoDocker(Exception):
+    """The Docker host cannot be asked; the text says why."""
+
+
+class Context:
+    """One run of the checks.
+
+    Args:
+        stack: the stack to look at.
+        address: where to connect, whatever the name resolves to; None to go by the name.
+        statistics: whether a test call may be held, whose end reaches the broker.
+        time_limit: seconds that all checks have.
+    """
+
+    def __init__(
+        self, stack: Stack, address: str | None = None, *, statistics: bool = False, time_limit: float = 30.0
+    ) -> None:
+        self.stack = stack
+        self.given_address = address
+        self.statistics = statistics
+        self.time_limit = time_limit
+        self.tls = net.trusting_nobody()
+        self._secrets = {one for one in (stack.jwt_secret, stack.turn.secret if stack.turn else None) if one}
+        self._address: asyncio.Task[str] | None = None
+
+    def hide(self, text: str) -> str:
+        """`text` on one line, without any secret of the stack or of this run."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return "".join(char if char.isprintable() else " " for char in text)
+
+    def keep_secret(self, value: str) -> str:
+        """`value`, which from now on `hide` hides."""
+        self._secrets.add(value)
+        return value
+
+    def token(self, room: str, *, moderator: bool = False, secret: str | None = None, **changes: object) -> str:
+        """A token for the room that is good for two minutes; `changes` to its claims, or another key."""
+        claims = jwt.claims(self.stack, room, TOKEN_SECONDS, moderator=moderator) | changes
+        return self.keep_secret(jwt.sign(claims, secret or jwt.secret_of(self.stack)))
+
+    @property
+    def expected_addresses(self) -> list[str]:
+        """Where the stack's name ought to lead, as far as its outputs say."""
+        stack = self.stack
+        if stack.dns_records:
+            return [record.split()[-1] for record in stack.dns_records]
+        if stack.hosts_entry:
+            return [stack.hosts_entry.split()[0]]
+        return [one.partition("#")[0] for one in stack.setting_list("jvb", "JVB_ADVERTISE_IPS")]
+
+    async def address(self) -> str:
+        """Where to connect, after one connection was made there. Raises Unreachable, to every check the same."""
+        if self._address is None:
+            self._address = asyncio.ensure_future(self._find_address())
+        return await asyncio.shield(self._address)
+
+    async def _find_address(self) -> str:
+        candidates = [self.given_address] if self.given_address else await self._by_name()
+        problem = Unreachable("the name leads nowhere")
+        for candidate in candidates:
+            try:
+                _, writer = await net.connect(candidate, self.stack.port)
+            except Unreachable as error:
+                problem = error
+                continue
+            writer.transport.abort()
+            return candidate
+        raise problem
+
+    async def _by_name(self) -> list[str]:
+        """The name's addresses; where it does not resolve the ones it ought to have, so that the rest can be seen."""
+        host = self.stack.host
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            pass
+        try:
+            return await net.resolve(host)
+        except Unreachable:
+            if not self.expected_addresses:
+                raise
+            return self.expected_addresses
+
+    async def get(self, target: str) -> Answer:
+        """GET of a path of publicUrl. Raises Unreachable."""
+        return await self.ask(target, None)
+
+    async def ask(self, target: str, body: str | None) -> Answer:
+        """GET, or with a body POST, of a path of publicUrl. Raises Unreachable."""
+        address, stack = await self.address(), self.stack
+        return await net.request(address, stack.port, target, host=stack.host, tls=self.tls, body=body)
+
+    async def curl(self, role: str, url: str) -> str:
+        """What a URL gives inside a service's container, by `docker exec`.
+
+        Raises:
+            NoDocker: where the Docker host cannot be asked from here.
+            Unreachable: where the container or the URL does not answer.
+        """
+        name = self.stack.container(role)
+        command = [*self.stack.docker, "exec", name, "curl", "--silent", "--show-error", "--max-time", "5", url]
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError:
+            raise NoDocker("the docker command is not installed here") from None
+        try:
+            out, err = await net.within(_DOCKER_SECONDS, child.communicate())
+        except Unreachable as error:
+            raise NoDocker(f"docker: {error}") from None
+        finally:
+            if child.returncode is None:
+                child.kill()
+        if child.returncode == 0:
+            return out.decode("utf-8", "replace")
+        said = (err.decode("utf-8", "replace").strip().splitlines() or ["docker said nothing"])[-1]
+        lowered = said.lower()
+        if "no such container" in lowered or "is not running" in lowered:
+            raise Unreachable(f"the container {name} is not running")
+        if said.startswith("curl:"):
+            raise Unreachable(f"{role} does not answer in its container ({said})")
+        raise NoDocker(f"docker: {said}")
+
+    async def curl_json(self, role: str, url: str) -> Mapping[str, Any]:
+        """The same as a JSON object."""
+        text = await self.curl(role, url)
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise Unreachable(f"{role} answers {text.strip()[:60]!r} instead of JSON")
+        return found
+
+
+def new_room(prefix: str = "") -> str:
+    """A name that no other room has."""
+    return f"{prefix}verify-{uuid.uuid4()}"

@@ -1,0 +1,198 @@
+"""XMPP streams as browsers open them: BOSH (XEP-0124, XEP-0206) and WebSocket (RFC 7395).
+
+Owns the framing: stanzas go out as text and come in as elements. Knows nothing of sign-in or rooms (`xmpp`).
+The token goes into the query, where lib-jitsi-meet puts it and Jitsi's mod_auth_token looks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import ssl
+from collections import deque
+from typing import Final, Protocol
+from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import quoteattr
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_websocket
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from ops.verify import net
+from ops.verify.context import Context
+from ops.verify.net import Unreachable
+
+HTTPBIND: Final = "http://jabber.org/protocol/httpbind"
+_FRAMING: Final = "urn:ietf:params:xml:ns:xmpp-framing"
+_XBOSH: Final = "urn:xmpp:xbosh"
+_HELD_SECONDS: Final = 5
+
+
+class StreamClosed(Exception):
+    """The server ended the stream; the text is the condition it gave, or empty."""
+
+
+class Stream(Protocol):
+    """One XMPP stream."""
+
+    async def open(self) -> None:
+        """Opens it, or after the sign-in opens it anew. The features come as the next element."""
+
+    async def send(self, stanza: str) -> None:
+        """Sends one element."""
+
+    async def receive(self) -> ET.Element:
+        """The next element. Raises Unreachable, or StreamClosed."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Ends it, as far as that is still possible."""
+
+
+def name(element: ET.Element) -> str:
+    """An element's name without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def _parse(text: str, what: str) -> ET.Element:
+    try:
+        if "<!" in text:  # XMPP knows no document types and no entities of one's own (RFC 6120, 11.1)
+            raise ET.ParseError
+        return ET.fromstring(text)  # noqa: S314
+    except ET.ParseError:
+        raise Unreachable(f"{what} answers something that is not XMPP") from None
+
+
+def _query(room: str, token: str | None) -> str:
+    return urlencode({"room": room} | ({"token": token} if token is not None else {}))
+
+
+class Bosh:
+    """A stream over POST /http-bind, one request after the other."""
+
+    def __init__(self, context: Context, room: str, token: str | None) -> None:
+        self._context = context
+        self._target = f"/http-bind?{_query(room, token)}"
+        self._rid = secrets.randbelow(2**48)
+        self._sid: str | None = None
+        self._came: deque[ET.Element] = deque()
+
+    async def open(self) -> None:
+        to = quoteattr(self._context.stack.domain)
+        if self._sid is None:
+            await self._post(
+                f"to={to} xml:lang='en' wait='{_HELD_SECONDS}' hold='1' ver='1.6' content='text/xml; charset=utf-8' "
+                f"xmpp:version='1.0' xmlns:xmpp='{_XBOSH}'"
+            )
+        else:
+            await self._post(f"to={to} xml:lang='en' xmpp:restart='true' xmlns:xmpp='{_XBOSH}'")
+
+    async def send(self, stanza: str) -> None:
+        await self._post("", stanza)
+
+    async def receive(self) -> ET.Element:
+        while not self._came:
+            await self._post("")
+        return self._came.popleft()
+
+    async def close(self) -> None:
+        if self._sid is not None:
+            with contextlib.suppress(Unreachable, StreamClosed):
+                await self._post("type='terminate'", "<presence xmlns='jabber:client' type='unavailable'/>")
+
+    async def _post(self, attributes: str, content: str = "") -> None:
+        self._rid += 1
+        session = f"sid={quoteattr(self._sid)}" if self._sid is not None else ""
+        body = f"<body xmlns='{HTTPBIND}' rid='{self._rid}' {session} {attributes}>{content}</body>"
+        answer = await self._context.ask(self._target, body)
+        if answer.status != 200:
+            raise Unreachable(f"/http-bind answers HTTP {answer.status}")
+        element = _parse(answer.body, "/http-bind")
+        if element.tag != f"{{{HTTPBIND}}}body":
+            raise Unreachable("/http-bind answers something that is not XMPP")
+        self._sid = element.get("sid") or self._sid
+        self._came.extend(element)
+        if element.get("type") == "terminate":
+            self._sid = None
+            if not self._came:
+                raise StreamClosed(element.get("condition") or "")
+
+
+class WebSocket:
+    """A stream over wss://.../xmpp-websocket."""
+
+    def __init__(self, context: Context, room: str, token: str | None) -> None:
+        self._context = context
+        self._query = _query(room, token)
+        self._socket: ClientConnection | None = None
+
+    async def open(self) -> None:
+        if self._socket is None:
+            self._socket = await self._connect()
+        to = quoteattr(self._context.stack.domain)
+        await self._send(f"<open xmlns='{_FRAMING}' to={to} version='1.0'/>")
+        element = await self._next()
+        if element.tag != f"{{{_FRAMING}}}open":
+            raise StreamClosed(name(element))
+
+    async def _connect(self) -> ClientConnection:
+        stack, address = self._context.stack, await self._context.address()
+        url = f"wss://{stack.origin.removeprefix('https://')}/xmpp-websocket?{self._query}"
+        try:
+            return await net.within(net.CONNECT_SECONDS, self._handshake(url, address))
+        except InvalidStatus as error:
+            raise Unreachable(f"/xmpp-websocket answers HTTP {error.response.status_code}") from None
+        except (WebSocketException, ssl.SSLError, OSError, EOFError):
+            raise Unreachable("/xmpp-websocket does not become a WebSocket") from None
+
+    async def _handshake(self, url: str, address: str) -> ClientConnection:
+        stack = self._context.stack
+        return await connect_websocket(
+            url,
+            subprotocols=[Subprotocol("xmpp")],
+            ssl=self._context.tls,
+            server_hostname=stack.host,
+            host=address,
+            port=stack.port,
+            proxy=None,
+            compression=None,
+            open_timeout=None,
+            close_timeout=1,
+            ping_interval=None,
+        )
+
+    async def send(self, stanza: str) -> None:
+        await self._send(stanza)
+
+    async def _send(self, text: str) -> None:
+        if self._socket is None:
+            raise StreamClosed
+        try:
+            await net.within(net.ANSWER_SECONDS, self._socket.send(text))
+        except WebSocketException:
+            raise StreamClosed from None
+
+    async def receive(self) -> ET.Element:
+        element = await self._next()
+        if element.tag == f"{{{_FRAMING}}}close":
+            raise StreamClosed
+        return element
+
+    async def _next(self) -> ET.Element:
+        if self._socket is None:
+            raise StreamClosed
+        try:
+            frame = await net.within(net.ANSWER_SECONDS, self._socket.recv())
+        except WebSocketException:
+            raise StreamClosed from None
+        return _parse(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"), "/xmpp-websocket")
+
+    async def close(self) -> None:
+        if self._socket is None:
+            return
+        with contextlib.suppress(StreamClosed, Unreachable, OSError, asyncio.TimeoutError):
+            await self._send(f"<close xmlns='{_FRAMING}'/>")
+            await net.within(1.0, self._socket.close())

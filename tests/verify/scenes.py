@@ -1,0 +1,251 @@
+"""A whole stack on this machine, and the ways in which each check's set-up can be broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.statistics import render_statistics_lua
+from ops.verify.stack import Stack
+from tests.prosody.configuration import Broker as BrokerSettings
+from tests.prosody.configuration import Setup
+from tests.prosody.servers import Installation, free_port
+from tests.verify.outputs import HOST, outputs
+from tests.verify.servers import (
+    Bridge,
+    Broker,
+    Certificates,
+    Coturn,
+    Nginx,
+    Site,
+    XmppServer,
+    docker_stand_in,
+    jicofo_statistics,
+)
+
+TURN_SECRET = "turn-secret-5d41402abc4b2a76b9719d911017c592"
+TIMEOUT = 1
+"""Seconds that a room stays after its last moderator left."""
+
+CONFIG_JS = f"""// Jitsi Meet configuration.
+var config = {{}};
+config.hosts = {{}};
+config.hosts.domain = 'meet.jitsi';
+var subdir = '';
+config.bosh = 'https://{HOST}:PORT/' + subdir + 'http-bind';
+config.websocket = 'wss://{HOST}:PORT/' + subdir + 'xmpp-websocket';
+config.p2p = {{
+    enabled: true
+}};
+// Written by videobackend.
+config.disableThirdPartyRequests = true;
+config.p2p = config.p2p || {{}};
+config.p2p.stunServers = [];
+"""
+"""As the web image renders it, with the additions of components/services/web.py."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A stack, and what is wrong with it; the defaults are a healthy one."""
+
+    resolves_to: tuple[str, ...] = ("127.0.0.1",)
+    site: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of Site."""
+    config_js: str = CONFIG_JS
+    prosody: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of XmppServer."""
+    statistics: bool = False
+    broker_works: bool = True
+    turn_secret: str = TURN_SECRET
+    """The one that the outputs tell; coturn has TURN_SECRET."""
+    bridge_listens: bool = True
+    bridges: tuple[int, int] = (1, 1)
+    """How many jicofo sees, and how many of them work."""
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Changes to the output settings, by role."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playing:
+    """A scene whose servers run."""
+
+    outputs: dict[str, Any]
+    docker: Path
+    broker: Broker
+    prosody: XmppServer
+
+    @property
+    def stack(self) -> Stack:
+        return Stack.read(self.outputs, (str(self.docker),))
+
+
+@contextmanager
+def play(
+    scene: Scene, directory: Path, certificates: Certificates, installation: Installation, coturn: Coturn | None
+) -> Iterator[Playing]:
+    """Starts the servers of a scene, and ends them."""
+    with ExitStack() as exits:
+        broker = Broker(works=scene.broker_works)
+        exits.callback(broker.stop)
+        settings = BrokerSettings(url=broker.url, username="publisher", password="broker-password-0cc175b9")
+        setup = Setup(
+            c2s_port=free_port(), http_port=free_port(), timeout=TIMEOUT, broker=settings if scene.statistics else None
+        )
+        prosody = XmppServer(installation, setup, **scene.prosody)
+        exits.callback(prosody.remove)
+        prosody.start()
+        site = Site(config_js=scene.config_js, prosody_port=setup.http_port, **scene.site)
+        nginx = Nginx(directory / "nginx", certificates, site)
+        exits.callback(nginx.stop)
+        bridge = Bridge()
+        exits.callback(bridge.stop)
+        media_port = bridge.port
+        if not scene.bridge_listens:
+            bridge.stop()
+        found = _outputs(scene, nginx, media_port, certificates, settings)
+        if coturn is not None:
+            found["turn"] = {"urls": coturn.urls(), "secret": scene.turn_secret}
+        docker = docker_stand_in(
+            directory / "bin",
+            {
+                found["containers"]["jicofo"]: jicofo_statistics(*scene.bridges),
+                found["containers"]["prosody"]: f"http://127.0.0.1:{setup.http_port}",
+            },
+        )
+        yield Playing(outputs=found, docker=docker, broker=broker, prosody=prosody)
+
+
+def _outputs(
+    scene: Scene, nginx: Nginx, media_port: int, certificates: Certificates, broker: BrokerSettings
+) -> dict[str, Any]:
+    statistics = render_statistics_lua(
+        enabled=scene.statistics,
+        url=broker.url,
+        username=broker.username,
+        password=broker.password,
+        conference_timeout=TIMEOUT,
+    )
+    found = outputs(
+        nginx.port,
+        httpPort=nginx.http_port,
+        caCertificate=certificates.authority,
+        statisticsConfig=statistics,
+    )
+    found["settings"]["jvb"] = {"JVB_PORT": "10000", "JVB_ADVERTISE_IPS": f"127.0.0.1#{media_port}"}
+    for role, changes in scene.settings.items():
+        found["settings"][role] |= changes
+    return found | dict(scene.outputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A set-up that one check must name."""
+
+    check: str
+    says: str
+    """Part of what it says that it saw."""
+    scene: Scene
+    along: tuple[str, ...] = ()
+    """Other checks that rightly fail with it."""
+
+
+_REDIRECT = {"web": {"ENABLE_HTTP_REDIRECT": "1"}}
+
+BROKEN: Mapping[str, Broken] = {
+    "the name leads to another server": Broken(
+        check="name",
+        says="not to 192.0.2.7",
+        scene=Scene(outputs={"hostsEntry": None, "dnsRecords": [f"{HOST} A 192.0.2.7"]}),
+    ),
+    "the certificate is for another host": Broken(
+        check="certificate", says="for another host than", scene=Scene(site={"certificate": "other-host"})
+    ),
+    "plain HTTP does not redirect": Broken(
+        check="http", says="HTTP 200 instead of a redirect", scene=Scene(settings=_REDIRECT)
+    ),
+    "publicUrl lost its port": Broken(
+        check="config.js", says="not to https://", scene=Scene(config_js=CONFIG_JS.replace(":PORT", ""))
+    ),
+    "the proxy does not pass the query of /http-bind": Broken(
+        check="bosh",
+        says="refuses a right token (not-allowed: token required)",
+        scene=Scene(site={"bosh": "without query"}),
+    ),
+    "the proxy does not upgrade to WebSocket": Broken(
+        check="websocket",
+        says="no sign-in: the stream is closed without a word",
+        scene=Scene(site={"websocket": "without upgrade"}),
+    ),
+    "create_room is not loaded": Broken(
+        check="guest", says="without the moderator claim opened a room", scene=Scene(prosody={"without": "create_room"})
+    ),
+    "jicofo is not there": Broken(
+        check="moderator", says="jicofo does not open a room", scene=Scene(prosody={"focus": False})
+    ),
+    "jicofo sees no working bridge": Broken(check="bridge", says="none works", scene=Scene(bridges=(1, 0))),
+    "nothing listens at the media port": Broken(
+        check="media", says="nothing listens at UDP 127.0.0.1#", scene=Scene(bridge_listens=False)
+    ),
+    "the TURN secret is another one": Broken(
+        check="turn",
+        says="gives no relay address: error 401",
+        scene=Scene(turn_secret="another-secret-7d793037a0760186"),
+    ),
+    "the broker refuses events": Broken(
+        check="statistics",
+        says="does not reach the broker: HTTP status 503",
+        scene=Scene(statistics=True, broker_works=False),
+    ),
+}
+"""One for each check."""
+
+MORE_BROKEN: Mapping[str, Broken] = {
+    "the certificate has expired": Broken(
+        check="certificate", says="has expired", scene=Scene(site={"certificate": "expired"})
+    ),
+    "the certificate is of an unknown authority": Broken(
+        check="certificate", says="does not lead to", scene=Scene(site={"certificate": "self"})
+    ),
+    "plain HTTP redirects though it should serve": Broken(
+        check="http", says="configured to serve the page", scene=Scene(site={"redirects": True})
+    ),
+    "custom-config.js is missing": Broken(
+        check="config.js", says="names no STUN servers", scene=Scene(config_js=CONFIG_JS.partition("// Written")[0])
+    ),
+    "branding brings a foreign STUN server": Broken(
+        check="config.js",
+        says="not configured: stun.example.org:3478",
+        scene=Scene(config_js=CONFIG_JS + "config.p2p.stunServers = [{ urls: 'stun:stun.example.org:3478' }];\n"),
+    ),
+    "the proxy has no /http-bind": Broken(check="bosh", says="HTTP 404", scene=Scene(site={"bosh": "absent"})),
+    "moderators do not become owners": Broken(
+        check="moderator", says="not owner", scene=Scene(prosody={"without": "token_moderation"})
+    ),
+    "the stack's key is not prosody's": Broken(
+        check="bosh",
+        says="refuses a right token",
+        along=("websocket",),
+        scene=Scene(outputs={"credentials": {"jwt_app_secret": "another-key-c4ca4238a0b923820dcc509a6f75849b"}}),
+    ),
+    **{
+        f"prosody overlooks the {what}": Broken(
+            check="bosh",
+            says=f"lets in whoever comes {says}",
+            along=("websocket",),
+            scene=Scene(prosody={"overlooks": what}),
+        )
+        for what, says in {
+            "absence": "without a token",
+            "signature": "with a wrong signature",
+            "issuer": "with a wrong issuer",
+            "audience": "with a wrong audience",
+            "expiry": "with an expired token",
+        }.items()
+    },
+}
+"""Other faults, of which some hit two checks at once."""

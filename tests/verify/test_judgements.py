@@ -1,0 +1,247 @@
+"""What each check makes of what it sees, with no server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from ops.errors import OpsError
+from ops.verify.checks import bridge, certificate, config_js, http, media, name, rooms, sign_in, statistics, turn
+from ops.verify.context import Context, NoDocker
+from ops.verify.net import Answer, Unreachable
+from ops.verify.result import Status
+from ops.verify.stack import Stack
+from tests.prosody.configuration import SECRET
+from tests.verify.outputs import HOST, outputs
+from tests.verify.scenes import CONFIG_JS
+
+T = TypeVar("T")
+JS = CONFIG_JS.replace("PORT", "8443")
+
+
+def context(port: int = 8443, address: str | None = None, **changes: Any) -> Context:
+    return Context(Stack.read(outputs(port, **changes)), address)
+
+
+def with_setting(role: str, key: str, value: str) -> Context:
+    found = outputs()
+    found["settings"][role][key] = value
+    return Context(Stack.read(found))
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+@pytest.mark.parametrize(
+    ("changes", "resolved", "status"),
+    [
+        ({}, ["127.0.0.1"], Status.OK),
+        ({}, ["127.0.0.1", "::1"], Status.WARNING),
+        ({"hostsEntry": f"192.0.2.1 {HOST}"}, ["127.0.0.1"], Status.WARNING),
+        ({"hostsEntry": f"192.0.2.1 {HOST}"}, ["192.0.2.2"], Status.FAILED),
+        ({}, [], Status.FAILED),
+        ({"dnsRecords": [f"{HOST} A 192.0.2.1", f"{HOST} AAAA 2001:db8::1"]}, ["2001:db8::1"], Status.OK),
+        ({"dnsRecords": [f"{HOST} A 192.0.2.1"]}, ["192.0.2.1", "192.0.2.2"], Status.FAILED),
+        ({"hostsEntry": None}, ["127.0.0.1"], Status.OK),
+        ({"hostsEntry": None}, ["192.0.2.9"], Status.FAILED),
+    ],
+)
+def test_a_name_must_lead_to_the_stacks_addresses_alone(
+    changes: dict[str, Any], resolved: list[str], status: Status
+) -> None:
+    """Those of the DNS records, else of the hosts entry, else of dockerHostAddress."""
+    result = name.judge(context(**changes), resolved)
+    assert result.status is status, result
+
+
+def test_before_a_proxy_of_ones_own_another_address_is_only_a_warning() -> None:
+    found = outputs(hostsEntry=None)
+    found["settings"]["web"]["DISABLE_HTTPS"] = "1"
+    assert name.judge(Context(Stack.read(found)), ["192.0.2.9"]).status is Status.WARNING
+
+
+def test_a_name_that_does_not_resolve_is_mended_by_the_hosts_entry() -> None:
+    assert f"127.0.0.1 {HOST}" in name.judge(context(), []).todo
+
+
+@pytest.mark.parametrize(
+    ("days", "status"), [(0.5, Status.WARNING), (29.9, Status.WARNING), (30, Status.OK), (89.2, Status.OK)]
+)
+def test_a_certificate_for_less_than_thirty_days_is_a_warning(days: float, status: Status) -> None:
+    result = certificate.judge_days(days * 86400, HOST)
+    assert result.status is status
+    assert f"for {int(days)} more days" in result.seen
+
+
+def test_the_page_as_the_program_makes_it_is_good() -> None:
+    assert config_js.judge(context(), JS).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            ":8443/' + subdir + 'http-bind'",
+            "/' + subdir + 'http-bind'",
+            "not to https://video.verify.test:8443/http-bind",
+        ),
+        ("wss://video.verify.test", "wss://localhost", "not to wss://video.verify.test:8443/xmpp-websocket"),
+        ("config.websocket", "config.other", "no config.websocket"),
+        ("config.p2p.stunServers = [];", "", "names no STUN servers"),
+        ("stunServers = [];", "stunServers = [{ urls: 'stun:meet-jit-si-turnrelay.jitsi.net:443' }];", "jitsi.net:443"),
+        ("stunServers = [];", "stunServers = 'stun.example.org:3478'.split(',');", "stun.example.org:3478"),
+        ("enabled: true", "stunServers: [{ urls: 'stun:a.example.org:3478' }]", "a.example.org:3478"),
+    ],
+)
+def test_a_page_that_leads_elsewhere_or_to_a_third_party_fails(old: str, new: str, says: str) -> None:
+    assert old in JS
+    result = config_js.judge(context(), JS.replace(old, new))
+    assert result.status is Status.FAILED
+    assert says in result.seen
+    assert result.todo
+
+
+def test_what_is_commented_out_in_the_page_does_not_count() -> None:
+    commented = "// config.bosh = 'https://a/';\n/* config.p2p.stunServers = [{ urls: 'stun:a.example.org' }]; */\n"
+    assert config_js.judge(context(), JS + commented).status is Status.OK
+
+
+def test_configured_stun_servers_are_not_foreign() -> None:
+    given = "config.p2p.stunServers = 'a.example.org:3478,b.example.org:3478'.split(',').map(function (url) { return { urls: 'stun:' + url }; } );\n"
+    one = with_setting("web", "P2P_STUN_SERVERS", "a.example.org:3478,b.example.org:3478")
+    assert config_js.judge(one, JS + given).status is Status.OK
+    other = with_setting("web", "P2P_STUN_SERVERS", "a.example.org:3478")
+    assert "b.example.org:3478" in config_js.judge(other, JS + given).seen
+
+
+def test_relative_urls_in_the_page_are_good() -> None:
+    relative = JS.replace(f"https://{HOST}:8443/", "/").replace(f"wss://{HOST}:8443/", "/")
+    assert config_js.judge(context(), relative).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("location", "status"),
+    [
+        (f"https://{HOST}/a", Status.OK),
+        (f"https://{HOST}:443/a", Status.OK),
+        (f"http://{HOST}/a", Status.FAILED),
+        ("https://elsewhere.example.org/", Status.FAILED),
+        (f"https://{HOST}:8443/a", Status.FAILED),
+        ("", Status.FAILED),
+    ],
+)
+def test_http_must_redirect_to_public_url(location: str, status: Status) -> None:
+    result = http._judge_redirect(context(443), Answer(301, {"location": location}, ""))
+    assert result.status is status
+
+
+def test_the_wrong_tokens_are_each_wrong_in_one_thing_and_shown_by_no_line() -> None:
+    one = context()
+    tokens = sign_in.wrong_tokens(one, "a")
+    assert len(tokens) == 5
+    for token in filter(None, tokens.values()):
+        assert token not in one.hide(f"refused {token}")
+    assert SECRET not in one.hide(f"key {SECRET}\nnext")
+    assert "\n" not in one.hide("a\nb\x1b[31m")
+
+
+def test_where_every_audience_is_accepted_a_wrong_one_is_not_tried() -> None:
+    assert "with a wrong audience" not in sign_in.wrong_tokens(
+        with_setting("prosody", "JWT_ACCEPTED_AUDIENCES", "*"), "a"
+    )
+
+
+@pytest.mark.parametrize(
+    "check", [sign_in.check_bosh, sign_in.check_websocket, rooms.check_guest, rooms.check_moderator]
+)
+def test_a_stack_without_tokens_is_not_tried_with_tokens(check: Any) -> None:
+    assert run(check(with_setting("prosody", "AUTH_TYPE", "internal"))).status is Status.SKIPPED
+
+
+def test_rooms_that_everybody_may_open_by_configuration_are_no_fault() -> None:
+    result = run(rooms.check_guest(with_setting("prosody", "XMPP_MUC_MODULES", "close_room")))
+    assert result.status is Status.SKIPPED
+    assert "create_room" in result.seen
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        ({"bridge_selector": {"bridge_count": 2, "operational_bridge_count": 1}}, Status.OK, "1 of 2"),
+        ({"bridge_selector": {"bridge_count": 1, "operational_bridge_count": 0}}, Status.FAILED, "none works"),
+        ({"bridge_selector": {"bridge_count": 0, "operational_bridge_count": 0}}, Status.FAILED, "no bridge"),
+        ({}, Status.SKIPPED, "does not tell"),
+        (NoDocker("the docker command is not installed here"), Status.SKIPPED, "not installed"),
+        (Unreachable("the container a is not running"), Status.FAILED, "not running"),
+    ],
+)
+def test_a_bridge_is_what_jicofo_says_it_is(answer: Any, status: Status, says: str) -> None:
+    class Asked(Context):
+        async def curl_json(self, role: str, url: str) -> Any:
+            assert role == "jicofo"
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    result = run(bridge.check(Asked(context().stack)))
+    assert result.status is status
+    assert says in result.seen
+
+
+def test_a_media_port_that_answers_refuses_or_is_silent_is_told_apart() -> None:
+    async def probes() -> tuple[str, str, str]:
+        loop = asyncio.get_running_loop()
+
+        class Echo(asyncio.DatagramProtocol):
+            def connection_made(self, transport: Any) -> None:
+                self.transport = transport
+
+            def datagram_received(self, data: bytes, addr: Any) -> None:
+                self.transport.sendto(data, addr)
+
+        transport, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, socket.socket(type=socket.SOCK_DGRAM) as shut:
+            silent.bind(("127.0.0.1", 0))
+            shut.bind(("127.0.0.1", 0))
+            where = [transport.get_extra_info("sockname")[1], shut.getsockname()[1], silent.getsockname()[1]]
+            shut.close()
+            found = await asyncio.gather(*(media.probe(f"127.0.0.1#{port}") for port in where))
+        transport.close()
+        return found[0], found[1], found[2]
+
+    assert run(probes()) == ("answered", "refused", "is silent")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("turn:a.example.org", ("a.example.org", 3478, False, True)),
+        ("turn:a.example.org:3479?transport=tcp", ("a.example.org", 3479, False, False)),
+        ("turns:a.example.org", ("a.example.org", 5349, True, False)),
+        ("turns:[2001:db8::1]:443?transport=tcp", ("2001:db8::1", 443, True, False)),
+        ("turns:a.example.org?transport=udp", None),
+        ("stun:a.example.org", None),
+        ("https://a.example.org", None),
+    ],
+)
+def test_turn_urls_are_taken_apart(url: str, expected: tuple[str, int, bool, bool] | None) -> None:
+    server = turn.Server.parse(url)
+    assert (server and (server.host, server.port, server.tls, server.udp)) == expected
+
+
+@pytest.mark.parametrize("value", [{"urls": []}, {"urls": ["turn:a"]}, {"secret": "s"}, "turn:a"])
+def test_a_turn_output_of_another_shape_is_an_error_in_a_line(value: Any) -> None:
+    with pytest.raises(OpsError, match="turn"):
+        context(turn=value)
+
+
+def test_without_leave_for_a_test_call_the_backlog_alone_is_looked_at() -> None:
+    assert statistics._judge_backlog({"events": 0}).status is Status.SKIPPED
+    waiting = statistics._judge_backlog({"events": 3, "last_problem": "HTTP status 404"})
+    assert waiting.status is Status.WARNING
+    assert "404" in waiting.seen
