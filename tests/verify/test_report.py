@@ -86,11 +86,13 @@ def test_a_dead_server_holds_the_command_no_longer_than_its_time_limit(tmp_path:
         )
         run, seconds = run_command(file, "--time-limit", "1", "--json", path=tmp_path)
     assert run.returncode == 1
-    found = {one["name"]: one for one in json.loads(run.stdout)["checks"]}
+    said = json.loads(run.stdout)
+    found = {one["name"]: one for one in said["checks"]}
     assert list(found) == list(CHECKS)
     assert found["bosh"]["status"] == "failed"
     assert "not done within the time limit of 1 s" in found["bosh"]["seen"]
-    assert seconds < 1 + 0.5 + 2.5, "the limit, the time to tidy up, and Python's own start"
+    assert said["seconds"] < 1 + 0.5 + 1, "the limit, the time to tidy up, and a little for a busy machine"
+    assert seconds < 10, "nothing holds the process afterwards, however long Python took to start"
     assert run.stderr == ""
 
 
@@ -105,7 +107,7 @@ def test_a_server_that_is_not_there_is_named_once(tmp_path: Path) -> None:
     lines = [line for line in run.stdout.splitlines() if line.lstrip().startswith("failed")]
     assert [line.split()[1] for line in lines if line.split()[1] != "bridge"] == ["certificate"]
     assert "connection refused" in lines[0]
-    assert seconds < 6
+    assert seconds < 10
 
 
 def test_checks_that_ignore_their_end_do_not_hold_it_up() -> None:
@@ -123,7 +125,7 @@ def test_checks_that_ignore_their_end_do_not_hold_it_up() -> None:
     start = time.monotonic()
     context = Context(Stack.read(outputs()), time_limit=0.3)
     results = asyncio.run(report.examine(context, {"stubborn": stubborn, "good": good}))
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
     assert results["stubborn"].status is Status.FAILED
     assert results["good"] == ok("fine")
 
@@ -221,4 +223,4 @@ def test_an_engine_that_hangs_is_given_up(engine: Path) -> None:
     start = time.monotonic()
     with pytest.raises(OpsError, match="did not answer within 1 seconds"):
         source.read("prod", None, 1)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 10
