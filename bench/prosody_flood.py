@@ -155,6 +155,7 @@ async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, broker_stop: fl
     ratio = statistics.median(flood) / statistics.median(idle)
     print(f"  broker stopped: {stopped:.0f} s" if stopped else "  broker up all the time")
     print(f"  rooms closed: {count}; events: {len(payloads)}, lost: {lost}, twice: {twice}")
+    print(f"  attempts that failed: {prosody.log.count('event not delivered')}")
     print(f"  from the first leaving to the last delivery: {flood_ended - flood_began:.1f} s")
     print(f"  ping idle:  {_figures(idle)}")
     print(f"  ping flood: {_figures(flood)}")

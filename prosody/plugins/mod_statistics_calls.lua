@@ -15,7 +15,7 @@ local spool = module:require "statistics_spool";
 
 local HEARTBEAT = 10;
 -- When many moderators go at once, their times are written one every so many seconds: writing must not hold up Prosody.
-local PACE = 0.005;
+local PACE = 0.01;
 
 local timeout = module:get_option_number("conference_timeout", 20);
 

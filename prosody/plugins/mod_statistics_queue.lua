@@ -25,7 +25,8 @@ local spool = module:require "statistics_spool";
 if not settings then return; end
 
 local ROUTING_KEY = "STOP_VIDEO_CALL";
-local PACE = 0.005; -- seconds between two deliveries: leaves time for everybody else's stanzas
+-- Seconds between two deliveries: most of the time is everybody else's, and the broker is not flooded either.
+local PACE = 0.02;
 local NEAR = 0.8; -- share of a bound at which to warn
 local STILL_CONNECTING = 1; -- seconds until the next look
 
@@ -124,10 +125,9 @@ module:hook("statistics-delivery-answered", function (event)
 	if flight and flight.record.id == event.id then finished(event.problem); end
 end);
 
-local function give_up_in_time()
+local function give_up_in_time(this)
 	module:add_timer(request_timeout, function ()
-		local this = flight;
-		if not this or this.answered then return; end
+		if this ~= flight or this.answered then return; end
 		-- A connection that is still being made would deliver when it stands; Prosody ends it by itself if it fails.
 		if this.request and not this.request.conn then return STILL_CONNECTING; end
 		this.answered = true;
@@ -157,7 +157,7 @@ function attempt()
 		this.answered = true;
 		prosody.events.fire_event("statistics-delivery-answered", { id = this.record.id, problem = problem_in(body, code) });
 	end);
-	if flight == this then give_up_in_time(); end
+	if flight == this then give_up_in_time(this); end
 end
 
 local function add(record)
@@ -202,7 +202,7 @@ end
 function module.restore(saved)
 	events, flight, pause, warned = saved.events, saved.flight, saved.pause, saved.warned;
 	totals, last_problem = saved.totals, saved.last_problem;
-	if flight then give_up_in_time(); end
+	if flight then give_up_in_time(flight); end
 	schedule(pause);
 end
 

@@ -173,6 +173,19 @@ async def test_a_reload_during_a_delivery_sends_nothing_twice(
     assert gate.seen == ["slow"]
 
 
+async def test_each_delivery_has_the_whole_time_for_its_answer(
+    make_prosody: MakeProsody, gate: Gate, consumer: Consumer
+) -> None:
+    """A slow broker is not asked again while it works: that would make a second message of one event."""
+    options = EAGER | {"statistics_request_timeout": 1.5}
+    prosody, rooms = make_prosody(gate.broker, timeout=1, options=options), [new_room() for _ in range(3)]
+    gate.faults = ["slow"] * 3
+    await hold_calls(prosody, rooms)
+    gate.open()
+    await consumer.just_one(rooms[-1], prosody)
+    assert gate.seen == ["slow"] * 3
+
+
 async def test_the_backlog_is_bounded_in_number_and_says_so(
     make_prosody: MakeProsody, gate: Gate, consumer: Consumer
 ) -> None:
