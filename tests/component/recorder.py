@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pulumi
-from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]
+from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
@@ -99,6 +99,12 @@ class _Provider(mocks.Mocks):
         state = dict(args.inputs)
         if args.typ == "random:index/randomPassword:RandomPassword":
             state["result"] = pulumi.Output.secret(GENERATED + args.name)
+        elif args.typ == "tls:index/privateKey:PrivateKey":
+            state["privateKeyPem"] = pulumi.Output.secret(GENERATED + args.name)
+        elif args.typ == "tls:index/certRequest:CertRequest":
+            state["certRequestPem"] = f"request-of-{args.name}"
+        elif args.typ in ("tls:index/selfSignedCert:SelfSignedCert", "tls:index/locallySignedCert:LocallySignedCert"):
+            state["certPem"] = f"certificate-of-{args.name}"
         return f"id-of-{args.name}", state
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -262,6 +268,7 @@ SCENARIOS: Final[Mapping[str, Mapping[str, str]]] = {
     "domain": {**DOMAIN, **STATISTICS, **DNS, "cloudflare:apiToken": TOKEN},
     "own secrets": {**DOMAIN, **STATISTICS, **OWN_SECRETS, "tls": "own"},
     "without tokens": {"enableAuth": "false", "stunServers": "stun.example.org:3478", "enableLobby": "false"},
+    "behind a proxy": {**DOMAIN, "tls": "proxy"},
     "embedded broker": {"rabbitMq": "embedded", "enableStatistics": "true"},
     "remote host": {"docker:host": "ssh://deploy@video.example.org", "dockerHostAddress": "192.0.2.7#10001"},
 }
