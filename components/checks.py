@@ -320,12 +320,13 @@ def stun_servers(text: str) -> tuple[str, ...]:
     return items
 
 
-def bind_address(text: str) -> IpAddress:
-    """The address of this machine at which a port is published."""
-    address = parse_ip(text)
-    if address is None or address.is_multicast:
-        raise Invalid("an IP address of the Docker host; 0.0.0.0 for all of them")
-    return address
+def bind_addresses(text: str) -> tuple[IpAddress, ...]:
+    """Comma list of addresses of the Docker host at which a port is published."""
+    addresses = tuple(parse_ip(item) for item in _items(text, "addresses"))
+    known = tuple(address for address in addresses if address is not None and not address.is_multicast)
+    if len(known) < len(addresses):
+        raise Invalid("IP addresses of the Docker host; 0.0.0.0 for all of IPv4, :: for all of IPv6")
+    return known
 
 
 def dns_zone(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What an operator reads when a container does not become healthy.
+"""What an operator reads when an image does not come or a container does not become healthy.
 
 Owns the last log lines of the failed container, the hint where to look, and that nothing else clutters them. Runs
 inside `pulumi up` as an error hook; never retries and never fails itself.
@@ -24,7 +24,7 @@ _ALREADY_EXPLAINED: Final = 32
 """Exit code that tells Pulumi's Python host that the user has been told what went wrong."""
 
 
-def error_hook(name: str, spec: ContainerSpec, container: str, host: str | None) -> pulumi.ErrorHook:
+def container_hook(name: str, spec: ContainerSpec, container: str, host: str | None) -> pulumi.ErrorHook:
     """A hook that explains why `container` failed.
 
     Args:
@@ -39,6 +39,21 @@ def error_hook(name: str, spec: ContainerSpec, container: str, host: str | None)
             # A list with a secret in it arrives as one secret Output.
             envs = await pulumi.Output.from_input((args.new_inputs or {}).get("envs", [])).future()
             pulumi.log.error(explanation(spec.role, container, host, _secret_values(spec, envs or [])))
+        _leave_quietly()
+        return False
+
+    return pulumi.ErrorHook(name, explain)
+
+
+def image_hook(name: str, image: str) -> pulumi.ErrorHook:
+    """A hook that says what to look at when `image` cannot be fetched."""
+
+    def explain(args: pulumi.ErrorHookArgs) -> bool:
+        if args.failed_operation != "delete":
+            pulumi.log.error(
+                f"cannot get the image {image}: can the Docker host reach its registry, and is there such a release? "
+                f"`docker pull {image}` there shows it; imageRegistry and jitsiRelease say where it comes from"
+            )
         _leave_quietly()
         return False
 

@@ -52,7 +52,7 @@ def rules(settings: Settings) -> dict[str, str]:
 
 def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
     """What the stack publishes on the Docker host."""
-    listed: list[tuple[Literal["tcp", "udp"], int, IpAddress, str]] = [
+    listed: list[tuple[Literal["tcp", "udp"], int, tuple[IpAddress, ...], str]] = [
         ("tcp", settings.http_port, settings.web_bind_address, "web, HTTP (httpPort)"),
         ("udp", settings.jvb_port, settings.jvb_bind_address, "jvb, media (jvbPort)"),
     ]
@@ -61,7 +61,7 @@ def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
     return tuple(
         OpenPort(protocol=protocol, ports=str(port), address=address, why=why)
         for protocol, port, bound, why in listed
-        for address in settings.published_at(bound)
+        for address in bound
     )
 
 

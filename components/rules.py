@@ -127,9 +127,9 @@ def _letsencrypt(settings: Settings) -> Iterator[Problem]:
     if settings.http_port != 80:
         allowed = f"80, because Let's Encrypt connects to that port; {other} take any"
         yield Problem("httpPort", repr(str(settings.http_port)), allowed, example="80")
-    if settings.bind_address is not None and settings.bind_address.is_loopback:
+    if all(address.is_loopback for address in settings.web_bind_address):
         allowed = f"an address that Let's Encrypt can reach; {other} take any"
-        yield Problem("bindAddress", str(settings.bind_address), allowed, example="0.0.0.0")
+        yield Problem("bindAddress", ",".join(map(str, settings.web_bind_address)), allowed, example="0.0.0.0")
 
 
 def _branding(settings: Settings) -> Iterator[Problem]:
@@ -244,8 +244,15 @@ def _certificate_age(settings: Settings) -> Iterator[str]:
 def _unused(settings: Settings) -> Iterator[str]:
     if settings.embedded_broker and not settings.enable_statistics:
         yield "rabbitMq is embedded and enableStatistics is false: the broker runs and gets no events"
-    if settings.jvb_bind_address.is_loopback:
+    if all(address.is_loopback for address in settings.jvb_bind_address):
         yield "jvbBindAddress is loopback: other machines get no sound and picture from the bridge"
+    advertised = {address.ip.version for address in settings.addresses}
+    for key, published in (("bindAddress", settings.web_bind_address), ("jvbBindAddress", settings.jvb_bind_address)):
+        if 6 in advertised and all(address.version == 4 for address in published):
+            yield (
+                f"dockerHostAddress has an IPv6 address and {key} none: nothing answers there; "
+                f"set {key} to 0.0.0.0,:: (docs/operations.md, IPv6), or leave the IPv6 address out"
+            )
 
 
 _SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _certificate_age, _unused)

@@ -55,10 +55,10 @@ class Settings:
     )
     http_port: int = key(checks.port, "8000", env="HTTP_PORT", doc="published port for HTTP")
     https_port: int = key(checks.port, "8443", env="HTTPS_PORT", doc="published port for HTTPS")
-    bind_address: IpAddress | None = optional(
-        checks.bind_address,
+    bind_address: tuple[IpAddress, ...] | None = optional(
+        checks.bind_addresses,
         example="127.0.0.1",
-        doc="address of the Docker host at which the two are published; unset: all, with tls proxy 127.0.0.1",
+        doc="addresses of the Docker host at which the two are published; unset: all IPv4 ones, with tls proxy 127.0.0.1",
     )
     docker_host_address: tuple[HostAddress, ...] | None = optional(
         checks.host_addresses,
@@ -67,8 +67,8 @@ class Settings:
         doc="addresses at which clients reach the bridge, IP or IP#PORT; becomes JVB_ADVERTISE_IPS",
     )
     jvb_port: int = key(checks.port, "10000", env="JVB_PORT", doc="UDP port for media")
-    jvb_bind_address: IpAddress = key(
-        checks.bind_address, "0.0.0.0", doc="address of the Docker host at which it is published"
+    jvb_bind_address: tuple[IpAddress, ...] = key(
+        checks.bind_addresses, "0.0.0.0", doc="addresses of the Docker host at which it is published"
     )
     stun_servers: tuple[str, ...] | None = optional(
         checks.stun_servers,
@@ -277,21 +277,11 @@ class Settings:
         return self.tls or ("letsencrypt" if self.public_url.is_public_name else "local-ca")
 
     @property
-    def web_bind_address(self) -> IpAddress:
+    def web_bind_address(self) -> tuple[IpAddress, ...]:
         """Where web's ports are published; behind a proxy on the same machine nobody else needs them."""
         if self.bind_address is not None:
             return self.bind_address
-        return ip_address("127.0.0.1" if self.tls_mode == "proxy" else "0.0.0.0")
-
-    @property
-    def publishes_ipv6(self) -> bool:
-        """True where clients are told an IPv6 address: Docker's 0.0.0.0 means IPv4 only."""
-        return any(address.ip.version == 6 for address in self.addresses)
-
-    def published_at(self, address: IpAddress) -> tuple[IpAddress, ...]:
-        """The addresses of the Docker host for a port bound to `address`: all of IPv4 takes all of IPv6 along."""
-        everywhere = address.version == 4 and address.is_unspecified
-        return (address, ip_address("::")) if everywhere and self.publishes_ipv6 else (address,)
+        return (ip_address("127.0.0.1" if self.tls_mode == "proxy" else "0.0.0.0"),)
 
     @property
     def token_auth(self) -> bool:

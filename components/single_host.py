@@ -78,9 +78,14 @@ class Placement:
             name=spec.image,
             # Another stack may run it, and the next `up` would fetch it again.
             keep_locally=True,
-            opts=pulumi.ResourceOptions(parent=self.parent),
+            opts=pulumi.ResourceOptions(
+                parent=self.parent,
+                hooks=pulumi.ResourceHookBinding(
+                    on_error=[diagnosis.image_hook(f"{self.name}-{spec.role}-image-diagnosis", spec.image)]
+                ),
+            ),
         )
-        hook = diagnosis.error_hook(f"{self.name}-{spec.role}-diagnosis", spec, name, self.docker_host)
+        hook = diagnosis.container_hook(f"{self.name}-{spec.role}-diagnosis", spec, name, self.docker_host)
         return docker.Container(
             f"{self.name}-{spec.role}",
             name=name,

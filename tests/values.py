@@ -21,6 +21,8 @@ DOMAIN: Final = {
     "httpPort": "80",
     "httpsPort": "443",
     "letsencryptEmail": "admin@example.org",
+    "bindAddress": "0.0.0.0,::",
+    "jvbBindAddress": "0.0.0.0,::",
     "dockerHostAddress": "203.0.113.10,10.1.2.3,2001:0DB8::00A",
 }
 """A public name with a public IPv4, a private and a public IPv6 address."""

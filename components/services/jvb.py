@@ -17,7 +17,7 @@ def spec(settings: Settings) -> ContainerSpec:
         aliases=(topology.JVB,),
         ports=tuple(
             PortSpec(internal=settings.jvb_port, external=settings.jvb_port, protocol="udp", ip=str(ip))
-            for ip in settings.published_at(settings.jvb_bind_address)
+            for ip in settings.jvb_bind_address
         ),
         read_only=True,
         starts_after=(topology.PROSODY,),

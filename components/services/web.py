@@ -25,7 +25,7 @@ def spec(settings: Settings) -> ContainerSpec:
         ports=tuple(
             PortSpec(internal=internal, external=external, ip=str(ip))
             for internal, external in ports.items()
-            for ip in settings.published_at(settings.web_bind_address)
+            for ip in settings.web_bind_address
         ),
         files=_files(settings),
         volumes=(VolumeSpec(name="web-storage", path=topology.WEB_STORAGE),),

@@ -148,7 +148,7 @@ def test_stacks_beside_each_other_have_tables_of_their_own_whatever_pulumi_lets_
 
 def test_a_range_of_ports_is_a_rule_like_any_other(network: Network) -> None:
     """What TURN's relay range will need."""
-    address = load().bind_address
+    (address,) = load().web_bind_address
     relay = firewall.OpenPort(protocol="udp", ports="49152-49160", address=address, why="relay")
     hooks = {"input": firewall.input_rules([relay]), "forward": firewall.forward_rules([relay])}
     network.load(DROPPING.format(**{hook: "\n".join(lines) for hook, lines in hooks.items()}))

@@ -24,14 +24,14 @@ _NO_PASSWORDS: Final = [
 ]
 _PASSWORDS: Final = [(text, text) for text in ("0123456789ab", "f" * 32, "A.b_c~d+e/f=g:h@i%j,k-l", "x" * 256)]
 _ADDRESSES: Final = [
-    ("0.0.0.0", ip_address("0.0.0.0")),
-    ("127.0.0.1", ip_address("127.0.0.1")),
-    ("::", ip_address("::")),
-    ("192.0.2.5", ip_address("192.0.2.5")),
+    ("0.0.0.0", (ip_address("0.0.0.0"),)),
+    ("127.0.0.1", (ip_address("127.0.0.1"),)),
+    ("0.0.0.0,::", (ip_address("0.0.0.0"), ip_address("::"))),
+    ("192.0.2.5", (ip_address("192.0.2.5"),)),
 ]
 _NO_ADDRESSES: Final = [
-    (text, "an IP address of the Docker host")
-    for text in ("localhost", "", "1.2.3", "300.1.1.1", "192.0.2.5:80", "fe80::1%eth0", "224.0.0.1", "192.0.2.0/24")
+    (text, "IP addresses of the Docker host")
+    for text in ("localhost", "1.2.3", "300.1.1.1", "192.0.2.5:80", "fe80::1%eth0", "224.0.0.1", "192.0.2.0/24")
 ]
 _NAMES: Final = [("videoservice,other app", ("videoservice", "other app")), ("Ä-1", ("Ä-1",)), ("*", ("*",))]
 _NO_NAMES: Final = [

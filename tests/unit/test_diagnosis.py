@@ -102,7 +102,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hook, list[str]]]:
     monkeypatch.setattr(pulumi, "ErrorHook", lambda name, function: function)
     monkeypatch.setattr(pulumi.log, "error", logged.append)
     before = signal.getsignal(signal.SIGINT)
-    yield diagnosis.error_hook("diagnosis", SPEC, "videobackend-dev-prosody", None), logged
+    yield diagnosis.container_hook("diagnosis", SPEC, "videobackend-dev-prosody", None), logged
     signal.signal(signal.SIGINT, before)
 
 

@@ -107,6 +107,11 @@ SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         {**LAN, "xmppMucModules": "close_room,token_moderation"},
         ["lacks create_room: participants can open rooms"],
     ),
+    (
+        "an IPv6 address where nothing is published",
+        {**LAN, "dockerHostAddress": "192.168.1.5,fd00::5", "bindAddress": "0.0.0.0,::"},
+        ["dockerHostAddress has an IPv6 address and jvbBindAddress none"],
+    ),
     ("a bridge on loopback", {**LAN, "jvbBindAddress": "127.0.0.1"}, ["jvbBindAddress is loopback"]),
     (
         "the broker over plain http across the internet",

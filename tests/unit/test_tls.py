@@ -91,7 +91,7 @@ def test_a_certificate_that_ends_within_30_days_is_warned_of() -> None:
 def test_letsencrypt_is_refused_where_it_could_not_get_a_certificate() -> None:
     assert set(refused(publicUrl="https://video.example.org")) == {"letsencryptEmail", "httpPort"}
     assert set(refused(tls="letsencrypt", httpPort="80", letsencryptEmail="a@example.org")) == {"tls"}
-    assert set(refused(**DOMAIN, bindAddress="127.0.0.1")) == {"bindAddress"}
+    assert set(refused(**{**DOMAIN, "bindAddress": "127.0.0.1"})) == {"bindAddress"}
 
 
 def test_letsencrypt_reaches_the_image_as_it_reads_it() -> None:
