@@ -8,6 +8,7 @@ marks as secret is replaced before it is stored.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -43,6 +44,8 @@ _SIGNATURE: Final = rpc._special_sig_key
 _SECRET: Final = rpc._special_secret_sig
 _ENVIRONMENT: Final = "envs"
 """Docker's lists of NAME=VALUE, in which the name is no secret."""
+_SHOWN_LINES: Final = 20
+"""A longer text shows as its hash in the tree; JSON has it whole."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +237,9 @@ class _Dumper(SafeDumper):
 
 
 def _text(dumper: Any, text: str) -> Any:
+    lines = text.count("\n")
+    if lines > _SHOWN_LINES:
+        text = f"({lines} lines, sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]})"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 

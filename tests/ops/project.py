@@ -1,0 +1,77 @@
+"""A copy of the project in a folder of its own, and `python -m ops` run in it as operators do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The copy; what it shares with the original it only reads."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    """Environment of the commands besides PATH, which holds `bin` alone."""
+
+    @classmethod
+    def make(cls, root: Path) -> Project:
+        shutil.copytree(ROOT / "ops", root / "ops", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("components", "prosody", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"):
+            (root / name).symlink_to(ROOT / name)
+        (root / "bin").mkdir()
+        return cls(root)
+
+    def stack(self, name: str, text: str) -> None:
+        """Writes Pulumi.<name>.yaml."""
+        path = self.root / f"Pulumi.{name}.yaml"
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+
+    def program(self, name: str, script: str) -> None:
+        """Puts a program of this name on PATH, as a Python script."""
+        path = self.root / "bin" / name
+        path.write_text(f"#!{sys.executable}\n{script}")
+        path.chmod(0o755)
+
+    def ops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`python -m ops ARGUMENTS`, with no terminal."""
+        return self.python(["-m", "ops", *arguments])
+
+    def python(
+        self, arguments: Sequence[str], more: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Python in the project's folder, with no program on PATH but those of `program`."""
+        environ = {"PATH": str(self.root / "bin"), "HOME": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env={**environ, **self.environ, **(more or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+def one_line_error(run: subprocess.CompletedProcess[str]) -> str:
+    """The message of a command that failed with one line on stderr, as an operator's mistake must."""
+    assert run.returncode == 1, f"exit code {run.returncode}: {run.stderr}"
+    lines = run.stderr.splitlines()
+    assert len(lines) == 1, f"more than one line: {run.stderr}"
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def environ_with(bin_folder: Path) -> dict[str, str]:
+    """The test's own environment with one folder in front of PATH."""
+    return {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ops.project import Project, one_line_error
+
+OWN = {
+    "jwtAppSecret": "own-jwt-app-secret-6e2f0a41c9d7b583",
+    "jvbAuthPassword": "own-jvb-password-6e2f0a41c9d7b583",
+    "jicofoAuthPassword": "own-jicofo-password-6e2f0a41c9d7b583",
+    "rabbitPassword": "own-rabbit-password-6e2f0a41c9d7b583",
+}
+CIPHERTEXT = "v1:q83vEjRWeJCrze8=:6e2f0a41c9d7b583"
+STATISTICS = """
+  enableStatistics: true
+  rabbitUrl: https://mq.example.org/api/exchanges/%2F/statistics.topic/publish
+  rabbitUsername: statistics
+"""
+WITH_OWN_SECRETS = (
+    "encryptionsalt: v1:abc\nconfig:" + STATISTICS + "".join(f"  {key}: {{secure: '{CIPHERTEXT}'}}\n" for key in OWN)
+)
+# The plan decrypts nothing; this one meets the plain text all the same, as the engine's program does.
+DECRYPTING = f"""
+import sys
+from ops import __main__, stackfile
+plain, own = stackfile._text, {OWN!r}
+stackfile._text = lambda key, value: own.get(key.partition(":")[2]) or plain(key, value)
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+STACK_URN = "urn:pulumi:dev::videobackend::pulumi:pulumi:Stack::videobackend-dev"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.make(tmp_path_factory.mktemp("plan"))
+
+
+@pytest.fixture(scope="module")
+def dev(shared: Project) -> dict[str, Any]:
+    run = shared.ops("plan", "--stack", "dev", "--json")
+    assert run.returncode == 0, run.stderr
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
+def _named(plan: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [one for one in plan["resources"] if one["name"] == name]
+    return found  # type: ignore[no-any-return]
+
+
+def test_json_is_resources_and_outputs_and_nothing_else_on_stdout(dev: dict[str, Any]) -> None:
+    assert set(dev) == {"resources", "outputs"}
+    assert {frozenset(one) for one in dev["resources"]} == {frozenset({"urn", "type", "name", "parent", "inputs"})}
+
+
+def test_every_parent_is_a_resource_before_its_children_and_only_the_stack_has_none(dev: dict[str, Any]) -> None:
+    seen: set[str] = set()
+    for one in dev["resources"]:
+        assert one["parent"] in seen if seen else one["parent"] is None
+        assert one["urn"] not in seen, "two resources with one URN"
+        seen.add(one["urn"])
+
+
+def test_urns_have_the_engines_shape(dev: dict[str, Any]) -> None:
+    backend = _named(dev, "videobackend")
+    assert backend["parent"] == STACK_URN
+    assert backend["urn"] == "urn:pulumi:dev::videobackend::videobackend:index:VideoBackend::videobackend"
+    web = _named(dev, "videobackend-web")
+    assert web["parent"] == backend["urn"]
+    assert web["urn"].split("::")[2:] == [
+        "videobackend:index:VideoBackend$docker:index/container:Container",
+        "videobackend-web",
+    ]
+    password = _named(dev, "videobackend-credentials-jvb-auth-password")
+    assert password["urn"].split("::")[2] == (
+        "videobackend:index:VideoBackend$videobackend:index:Credentials$random:index/randomPassword:RandomPassword"
+    )
+
+
+def test_inputs_are_plain_values_with_each_secret_of_a_list_on_its_own(dev: dict[str, Any]) -> None:
+    jvb = _named(dev, "videobackend-jvb")["inputs"]
+    assert "JVB_AUTH_PASSWORD=[secret]" in jvb["envs"]
+    assert "JVB_AUTH_USER=jvb" in jvb["envs"]
+    assert jvb["ports"] == [{"external": 10000, "internal": 10000, "ip": "0.0.0.0", "protocol": "udp"}]
+
+
+def test_what_only_a_running_stack_knows_is_called_so(dev: dict[str, Any]) -> None:
+    labels = {one["label"]: one["value"] for one in _named(dev, "videobackend-jvb")["inputs"]["labels"]}
+    assert labels["videobackend.session"] == "[known after up]"
+
+
+def test_outputs_show_the_plain_environment_and_no_secret(dev: dict[str, Any]) -> None:
+    outputs = dev["outputs"]
+    assert outputs["publicUrl"] == "https://onlineberatung.local:8443"
+    assert outputs["settings"]["jvb"]["JVB_AUTH_USER"] == "jvb"
+    assert {outputs[name] for name in ("credentials", "statisticsConfig", "videoServiceProperties")} == {"[secret]"}
+
+
+def test_the_tree_nests_resources_below_their_parents_and_says_what_it_is_not(shared: Project) -> None:
+    run = shared.ops("plan")
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    (network,) = [line for line in lines if line.endswith("docker:index/network:Network  videobackend-network")]
+    assert network.startswith("   ├─ ")
+    assert any(line.startswith("   │       name: videobackend-dev-meet.jitsi") for line in lines)
+    assert "compares with no state" in run.stdout
+    assert "not decrypted" in run.stdout
+
+
+def test_a_long_file_shows_as_its_hash_in_the_tree(shared: Project, dev: dict[str, Any]) -> None:
+    uploads = _named(dev, "videobackend-prosody")["inputs"]["uploads"]
+    longest = max((one["content"] for one in uploads), key=len)
+    tree = shared.ops("plan").stdout
+    assert f"({longest.count(chr(10))} lines, sha256 {hashlib.sha256(longest.encode()).hexdigest()[:16]})" in tree
+    assert max(longest.splitlines(), key=len).strip() not in tree
+
+
+def test_the_example_of_production_shows_its_dns_records(shared: Project) -> None:
+    run = shared.ops("plan", "--stack", "prod", "--json")
+    assert run.returncode == 0, run.stderr
+    types = [one["type"] for one in json.loads(run.stdout)["resources"]]
+    assert "cloudflare:index/dnsRecord:DnsRecord" in types
+    assert CIPHERTEXT not in run.stdout
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_own_secret_shows_nowhere(shared: Project, form: tuple[str, ...]) -> None:
+    shared.stack("own", WITH_OWN_SECRETS)
+    run = shared.python(["-c", DECRYPTING, "plan", "--stack", "own", *form])
+    assert run.returncode == 0, run.stderr
+    assert "JWT_APP_SECRET=[secret]" in run.stdout
+    assert "enable_statistics = true" not in run.stdout, "the statistics file is a secret as a whole"
+    for key, secret in OWN.items():
+        assert secret not in run.stdout + run.stderr, key
+
+
+def test_encrypted_values_count_as_present_and_their_ciphertext_is_not_shown(shared: Project) -> None:
+    shared.stack("own", WITH_OWN_SECRETS)
+    run = shared.ops("plan", "--stack", "own", "--json")
+    assert run.returncode == 0, run.stderr
+    names = [one["name"] for one in json.loads(run.stdout)["resources"]]
+    assert "videobackend-credentials-jwt-app-secret" not in names, "an own secret is not generated"
+    assert CIPHERTEXT not in run.stdout
+
+
+def test_warnings_of_a_json_plan_go_to_stderr(shared: Project) -> None:
+    shared.stack("open", "config:\n  enableAuth: false\n  dockerHostAddress: 192.0.2.10\n")
+    run = shared.ops("plan", "--stack", "open", "--json")
+    json.loads(run.stdout)
+    assert "warning: enableAuth is false" in run.stderr
+
+
+def test_a_wrong_configuration_explains_itself_without_a_traceback(shared: Project) -> None:
+    shared.stack("wrong", "config:\n  httpPort: 70000\n  publicUrl: video\n  jwtAppSecret: visible-in-the-file\n")
+    run = shared.ops("plan", "--stack", "wrong")
+    assert run.returncode == 1
+    assert run.stdout == ""
+    for expected in ("httpPort", "'70000'", "publicUrl", "pulumi config set --secret jwtAppSecret"):
+        assert expected in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "visible-in-the-file" not in run.stderr
+
+
+def test_an_unknown_stack_names_those_there_are(project: Project) -> None:
+    message = one_line_error(project.ops("plan", "--stack", "staging"))
+    assert "'staging'" in message
+    assert "stacks: dev, prod" in message
+
+
+@pytest.mark.parametrize("name", ["../dev", "", "dev/../dev"])
+def test_a_stack_name_is_no_path(project: Project, name: str) -> None:
+    assert "there is no stack" in one_line_error(project.ops("plan", "--stack", name))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("config:\n  a: [1\n", "Pulumi.broken.yaml:3 is not valid YAML"),
+        ("config:\n  a: 1\n  a: 2\n", "'a' stands there twice"),
+        ("- config\n", "is not a stack file"),
+        ("config: here\n", "is not a stack file"),
+        ("config: \x07\n", "cannot be read"),
+    ],
+)
+def test_broken_yaml_is_one_line(project: Project, text: str, expected: str) -> None:
+    project.stack("broken", text)
+    assert expected in one_line_error(project.ops("plan", "--stack", "broken"))
+
+
+def test_a_missing_cloudflare_package_says_what_to_install(project: Project) -> None:
+    shadow = "raise ModuleNotFoundError('no cloudflare', name='pulumi_cloudflare')"
+    (project.root / "pulumi_cloudflare.py").write_text(shadow)
+    message = one_line_error(project.ops("plan", "--stack", "prod"))
+    assert "pip install -r requirements-dns.txt" in message
+
+
+def test_it_writes_nothing(project: Project) -> None:
+    def files() -> set[Path]:
+        return set(project.root.rglob("*"))
+
+    before = files()
+    assert project.ops("plan").returncode == 0
+    assert files() == before

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import dataclasses
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from components.settings import Settings
+from ops import preflight
+from ops.errors import OpsError
+from tests.values import load
+
+Docker = Callable[[str], None]
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """A `docker` that runs the given Python lines; `words` are its arguments after the host."""
+
+    def install(lines: str) -> None:
+        path = tmp_path / "docker"
+        path.write_text(f"#!{sys.executable}\nimport sys\nwords = sys.argv[3:]\n{lines}\n")
+        path.chmod(0o755)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return install
+
+
+def _free_ports(count: int, kind: int = socket.SOCK_STREAM) -> list[int]:
+    probes = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture
+def on_loopback() -> Settings:
+    """Settings whose published ports are free ones of the loopback address."""
+    http, https = _free_ports(2)
+    (media,) = _free_ports(1, socket.SOCK_DGRAM)
+    return load(
+        httpPort=str(http),
+        httpsPort=str(https),
+        jvbPort=str(media),
+        bindAddress="127.0.0.1",
+        jvbBindAddress="127.0.0.1",
+    )
+
+
+@pytest.fixture
+def taken(on_loopback: Settings, request: pytest.FixtureRequest) -> Iterator[None]:
+    """One of those ports held by a socket of this process."""
+    kind, port = {
+        "https": (socket.SOCK_STREAM, on_loopback.https_port),
+        "media": (socket.SOCK_DGRAM, on_loopback.jvb_port),
+    }[request.param]
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", port))
+        if kind == socket.SOCK_STREAM:
+            holder.listen()
+        yield
+
+
+def _refused(check: Callable[[], object]) -> str:
+    with pytest.raises(OpsError) as caught:
+        check()
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_docker_that_answers_is_fine(docker: Docker) -> None:
+    docker("print('28.0')")
+    assert preflight.check_docker(load()) is True
+
+
+def test_docker_is_asked_at_the_stacks_own_host(docker: Docker, tmp_path: Path) -> None:
+    docker(f"open({str(tmp_path / 'asked')!r}, 'w').write(' '.join(sys.argv[1:3]))")
+    preflight.check_docker(load())
+    assert (tmp_path / "asked").read_text() == "--host unix:///var/run/docker.sock"
+
+
+def test_a_daemon_that_is_down_is_told_from_a_user_who_may_not(docker: Docker) -> None:
+    docker("sys.exit('Cannot connect to the Docker daemon at unix:///d. Is the docker daemon running?')")
+    assert "systemctl start docker" in _refused(lambda: preflight.check_docker(load()))
+    docker("sys.exit('permission denied while trying to connect to the Docker daemon socket')")
+    assert "usermod -aG docker" in _refused(lambda: preflight.check_docker(load()))
+
+
+def _at(host: str) -> Settings:
+    return dataclasses.replace(load(), docker_host=host)
+
+
+def test_a_remote_host_that_is_down_is_named(docker: Docker) -> None:
+    docker("sys.exit('ssh: connect to host box port 22: No route to host')")
+    message = _refused(lambda: preflight.check_docker(_at("ssh://me@box")))
+    assert "ssh://me@box does not answer: ssh: connect to host box port 22: No route to host" in message
+
+
+def test_docker_that_is_not_installed_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "Docker is not installed" in _refused(lambda: preflight.check_docker(_at(f"unix://{tmp_path}/none")))
+
+
+def test_a_socket_without_the_client_is_enough_for_pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "socket").touch()
+    assert preflight.check_docker(_at(f"unix://{tmp_path}/socket")) is False
+
+
+@pytest.mark.parametrize(("taken", "expected"), [("https", "httpsPort"), ("media", "jvbPort")], indirect=["taken"])
+@pytest.mark.usefixtures("taken")
+def test_an_occupied_port_is_named_with_its_key_and_how_to_find_who_has_it(
+    docker: Docker, on_loopback: Settings, expected: str
+) -> None:
+    docker("")
+    message = _refused(lambda: preflight.check_ports(on_loopback, "dev"))
+    assert f"({expected}) is taken by another program" in message
+    assert "ss --listening" in message
+
+
+def test_free_ports_are_fine(docker: Docker, on_loopback: Settings) -> None:
+    docker("")
+    preflight.check_ports(on_loopback, "dev")
+
+
+def _running(label: str, name: str, ports: str) -> str:
+    return f"print({f'{label}{chr(9)}{name}{chr(9)}{ports}'!r})"
+
+
+@pytest.mark.parametrize("taken", ["https"], indirect=True)
+@pytest.mark.usefixtures("taken")
+def test_the_stacks_own_container_may_hold_its_port(docker: Docker, on_loopback: Settings) -> None:
+    port = on_loopback.https_port
+    docker(_running("dev", "videobackend-dev-web", f"127.0.0.1:{port}->8443/tcp, [::1]:{port}->8443/tcp"))
+    preflight.check_ports(on_loopback, "dev")
+
+
+def test_another_container_that_holds_a_port_is_named(docker: Docker, on_loopback: Settings) -> None:
+    port = on_loopback.https_port
+    docker(_running("", "shop", f"0.0.0.0:{port - 1}-{port + 1}->8000-8002/tcp"))
+    message = _refused(lambda: preflight.check_ports(on_loopback, "dev"))
+    assert f"TCP port {port} (httpsPort) is taken by the container shop" in message
+
+
+def test_the_ports_of_a_remote_host_are_not_this_machines(docker: Docker) -> None:
+    docker("sys.exit('not to be asked')")
+    preflight.check_ports(_at("ssh://me@box"), "dev")
+
+
+def test_an_address_of_another_machine_cannot_be_bound(docker: Docker) -> None:
+    docker("")
+    elsewhere = load(bindAddress="203.0.113.77")
+    message = _refused(lambda: preflight.check_ports(elsewhere, "dev"))
+    assert "203.0.113.77 is no address of this machine" in message
+
+
+def _no_names(*_: object, **__: object) -> Sequence[object]:
+    raise socket.gaierror(-2, "Name or service not known")
+
+
+def test_no_network_and_no_images_is_one_line(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker("sys.exit(words[0] == 'image')")
+    monkeypatch.setattr(socket, "getaddrinfo", _no_names)
+    message = _refused(lambda: preflight.check_images(load(imageRegistry="registry.example.org:5000/jitsi")))
+    assert "no network" in message
+    assert "registry.example.org:5000" in message
+    assert "docker load" in message
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("", id="all images are there"),
+        pytest.param("print('http://proxy:3128') if words[0] == 'info' else sys.exit(1)", id="the daemon has a proxy"),
+    ],
+)
+def test_no_network_is_fine_where_none_is_needed(docker: Docker, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
+    docker(lines)
+    monkeypatch.setattr(socket, "getaddrinfo", _no_names)
+    preflight.check_images(load())
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("ghcr.io/jitsi/web:stable-1", "ghcr.io"),
+        ("localhost/web:1", "localhost"),
+        ("box:5000/web:1", "box:5000"),
+        ("jitsi/web:stable-1", "registry-1.docker.io"),
+        ("rabbitmq:4", "registry-1.docker.io"),
+    ],
+)
+def test_the_registry_of_an_image_is_its_first_part_or_docker_hub(image: str, registry: str) -> None:
+    assert preflight._registry(image) == registry
+
+
+def test_a_stack_that_the_state_does_not_know_is_not_taken_over(docker: Docker) -> None:
+    docker("print('videobackend-dev-web')")
+    message = _refused(lambda: preflight.check_not_elsewhere(load(), "dev"))
+    assert "docker rm --force videobackend-dev-web" in message
+
+
+def test_docker_commands_may_go_elsewhere_than_to_the_default_host(docker: Docker) -> None:
+    docker("print('ssh://me@box')")
+    assert preflight.current_docker_host() == "ssh://me@box"
+    docker("sys.exit(1)")
+    assert preflight.current_docker_host() == "unix:///var/run/docker.sock"
+
+
+def test_without_a_network_there_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unreachable(socket.socket):
+        def connect(self, _address: object) -> None:
+            raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", Unreachable)
+    assert preflight.lan_address() is None

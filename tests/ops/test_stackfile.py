@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.settings import ENCRYPTED
+from ops import stackfile
+from ops.errors import OpsError
+
+PROJECT = {"name": "videobackend", "config": {"httpPort": {"type": "string", "default": "8000"}, "timeZone": "UTC"}}
+
+
+def _config(tmp_path: Path, text: str) -> stackfile.StackConfig:
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text(text)
+    return stackfile.engine_config(stackfile.read(path), PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("written", "handed_over"),
+    [
+        ("8443", "8443"),
+        ('"8443"', "8443"),
+        ("true", "true"),
+        ("FALSE", "false"),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("1:30", "1:30"),
+        ("10m", "10m"),
+        ("010", "010"),
+        ("1.50", "1.50"),
+        ("2026-11-22", "2026-11-22"),
+        ("", "null"),
+        ("[a, 2, true]", '["a", 2, true]'),
+        ("{b: 1, a: é}", '{"b": 1, "a": "é"}'),
+    ],
+)
+def test_values_are_text_as_the_engine_hands_them_over(tmp_path: Path, written: str, handed_over: str) -> None:
+    assert _config(tmp_path, f"config:\n  publicUrl: {written}\n").values["videobackend:publicUrl"] == handed_over
+
+
+def test_a_key_without_namespace_is_the_projects(tmp_path: Path) -> None:
+    values = _config(tmp_path, "config:\n  httpPort: 1\n  videobackend:httpsPort: 2\n  docker:host: unix:///d\n").values
+    assert values["videobackend:httpPort"] == "1"
+    assert values["videobackend:httpsPort"] == "2"
+    assert values["docker:host"] == "unix:///d"
+
+
+def test_values_of_the_project_stand_where_the_stack_file_has_none(tmp_path: Path) -> None:
+    assert _config(tmp_path, "").values == {"videobackend:httpPort": "8000", "videobackend:timeZone": "UTC"}
+
+
+def test_an_encrypted_value_is_present_and_secret(tmp_path: Path) -> None:
+    config = _config(tmp_path, "config:\n  jwtAppSecret:\n    secure: v1:abc\n")
+    assert config.values["videobackend:jwtAppSecret"] == ENCRYPTED
+    assert config.secret_keys == {"videobackend:jwtAppSecret"}
+
+
+def test_an_encrypted_part_makes_the_whole_value_secret_and_is_blotted_out(tmp_path: Path) -> None:
+    text = "config:\n  docker:registryAuth:\n    - address: r.example.org\n      password: {secure: v1:abc}\n"
+    config = _config(tmp_path, text)
+    assert json.loads(config.values["docker:registryAuth"]) == [{"address": "r.example.org", "password": "[secret]"}]
+    assert config.secret_keys == {"docker:registryAuth"}
+
+
+def test_a_key_that_stands_there_twice_is_refused_as_the_engine_does(tmp_path: Path) -> None:
+    with pytest.raises(OpsError, match=r"Pulumi\.dev\.yaml:3 .*'httpPort' stands there twice"):
+        _config(tmp_path, "config:\n  httpPort: 1\n  httpPort: 2\n")
