@@ -98,8 +98,8 @@ class Client:
 
     async def enter(self, room: str) -> tuple[str, str]:
         """Enters the room; affiliation and role there. Raises Refused, or Unreachable."""
-        # Jitsi wants the first part of the anonymous user's name as the nickname.
-        nick = self._jid.partition("@")[0].partition("-")[0] or secrets.token_hex(4)
+        # Jitsi's mod_muc_resource_validate may want the user name's first eight characters as the nickname.
+        nick = self._jid.partition("@")[0][:8] or secrets.token_hex(4)
         occupant = f"{room}@{self._context.stack.muc}/{nick}"
         presence = f"<presence xmlns='{_CLIENT}' to={quoteattr(occupant)}><x xmlns='{_MUC}'/></presence>"
         await self._send(presence)

@@ -88,9 +88,9 @@ def test_nothing_is_left_behind(
         assert playing.broker.bodies == []
         assert not list(playing.prosody.spool.glob("*.call"))
         rooms = playing.prosody.ctl("shell", "muc", "list", "muc.meet.jitsi")
-        assert "verify-" not in rooms
+        assert "OK: 0 rooms" in rooms
         sessions = playing.prosody.ctl("shell", "c2s", "show")
-        assert "0 c2s sessions" in sessions or "Total: 0" in sessions, sessions
+        assert "OK: 0 c2s sessions" in sessions
         log = coturn.log.read_text()[len(before) :]
     assert log.count("ALLOCATE processed, success") == 3, "allocated by UDP, TCP and TLS"
     assert log.count("REFRESH processed, success") == 3, "given back each"
