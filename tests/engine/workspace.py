@@ -5,6 +5,7 @@ The checkout itself is never run: its .venv, .local and stack files are the test
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import secrets
@@ -194,6 +195,22 @@ class Workspace:
             self.pulumi("destroy", "--yes", "--stack", self.stack, environment=environment)
         finally:
             docker_host.remove_everything(self.stack)
+
+    def twin(self, folder: Path) -> Workspace:
+        """The same stack name with an empty project and state of its own, for another program (see bench)."""
+        other = copy.copy(self)
+        other.project, other.state, other.transcript = folder / "project", folder / "state", []
+        other.state.mkdir(parents=True)
+        other._environment = {**self._environment, "PULUMI_BACKEND_URL": other.state.as_uri()}
+        return other
+
+    def take_over(self, state: Mapping[str, Any]) -> None:
+        """Makes the stack with this state, secrets in it in plain text."""
+        self._must("stack", "init", self.stack)
+        file = self.state / "taken-over.json"
+        file.write_text(json.dumps(state), encoding="utf-8")
+        self._must("stack", "import", "--stack", self.stack, "--file", str(file))
+        file.unlink()
 
     def patch(self, path: str, old: str, new: str) -> None:
         """Changes the copied program: replaces `old`, which must stand there once."""

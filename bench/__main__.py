@@ -1,0 +1,198 @@
+"""`python -m bench`: the program's figures against their targets, as ratios of medians taken in one run.
+
+What a machine cannot measure is said with its reason. The stand-ins for the images are those of tests/engine; the
+checkout's own stacks are not touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench import bare
+from bench.compose import Compose, command
+from bench.measure import Figure, Unavailable, interleaved, machine, seconds
+from components import services
+from components.settings import Settings
+from ops.stackfile import ROOT
+from tests.engine import standin, toolbox
+from tests.engine.standin import Variant
+from tests.engine.toolbox import Missing, Toolbox
+from tests.engine.workspace import Workspace, free_ports
+
+PREVIEW: Final = ("no-change preview / bare program", 1.15)
+UP: Final = ("up from nothing / docker-compose up", 1.5)
+PLAN: Final = ("ops plan / import of the SDKs", 1.5)
+REFRESHED: Final = "preview after refresh"
+FLOOD: Final = "prosody_flood"
+DELAY: Final = 5.0
+"""Seconds from a stand-in's start until it is healthy: about what the real images need."""
+REGISTRY: Final = "videobackend-bench"
+WARM_UP: Final = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures what was asked for; 1 if a target was missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--only", choices=["preview", "up", "plan", "flood"], action="append", help="leave out the rest"
+    )
+    parser.add_argument("--previews", type=int, default=9, metavar="PAIRS")
+    parser.add_argument("--ups", type=int, default=3, metavar="PAIRS")
+    parser.add_argument("--plans", type=int, default=11, metavar="PAIRS")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    chosen = options.only or ["plan", "preview", "up", "flood"]
+    about = machine()
+    figures: list[Figure] = []
+    facts: dict[str, str] = {}
+    if "plan" in chosen:
+        figures.append(_plan(options.plans))
+    if {"preview", "up"} & set(chosen):
+        figures += _engine(chosen, options.previews, options.ups, facts)
+    flood = _flood() if "flood" in chosen else None
+    if options.json:
+        shown = {"machine": about, "figures": [one.as_dict() for one in figures], "facts": facts, "flood": flood}
+        print(json.dumps(shown, indent=2))
+    else:
+        _print(about, figures, facts, flood)
+    return int(any(one.reached is False for one in figures))
+
+
+def _plan(pairs: int) -> Figure:
+    plan = [sys.executable, "-m", "ops", "plan"]
+    imports = [sys.executable, "-c", "import pulumi, pulumi_docker, pulumi_random"]
+
+    def timed(command_line: Sequence[str]) -> float:
+        return seconds(lambda: subprocess.run(command_line, cwd=ROOT, check=True, capture_output=True))
+
+    for _ in range(WARM_UP):
+        timed(plan), timed(imports)
+    return interleaved(*PLAN, pairs, lambda: timed(plan), lambda: timed(imports))
+
+
+def _engine(chosen: Sequence[str], previews: int, ups: int, facts: dict[str, str]) -> list[Figure]:
+    """The figures that need the engine and Docker, on one stack."""
+    wanted = [
+        one for one in (PREVIEW, UP) if (one is PREVIEW and "preview" in chosen) or (one is UP and "up" in chosen)
+    ]
+    with tempfile.TemporaryDirectory(prefix="videobackend-bench-") as temporary:
+        folder = Path(temporary)
+        try:
+            tools = toolbox.find(folder / "home", ROOT / ".pytest_cache" / "d" / "engine")
+        except Missing as missing:
+            facts[REFRESHED] = f"not measured: {missing}"
+            return [Figure(*one, reason=str(missing)) for one in wanted]
+        with standin.images(tools.busybox, [Variant(REGISTRY, delay=DELAY)]), _stack(folder, tools) as stack:
+            figures = []
+            if UP in wanted:
+                figures.append(_ups(folder, stack, ups))
+            stack.up()
+            if PREVIEW in wanted:
+                figures.insert(0, _previews(folder, tools, stack, previews))
+            stack.refresh()
+            foreseen = {step["op"] for step in stack.steps()} - {"same"}
+            facts[REFRESHED] = f"foresees {', '.join(sorted(foreseen))}" if foreseen else "no change"
+            return figures
+
+
+@contextmanager
+def _stack(folder: Path, tools: Toolbox) -> Iterator[Workspace]:
+    stack = Workspace(folder / "ours", tools, registry=REGISTRY)
+    try:
+        yield stack
+    finally:
+        stack.clean_up()
+
+
+def _previews(folder: Path, tools: Toolbox, stack: Workspace, pairs: int) -> Figure:
+    exported = json.loads(stack.pulumi("stack", "export", "--show-secrets", "--stack", stack.stack).out)
+    state = bare.state_without_components(exported)
+    other = stack.twin(folder / "bare")
+    bare.write(other.project, tools.venv, state)
+    other.take_over(state)
+
+    def timed(one: Workspace) -> Callable[[], float]:
+        def preview() -> float:
+            runs = []
+            taken = seconds(lambda: runs.append(one.preview("--expect-no-changes")))
+            if runs[0].code:
+                raise RuntimeError(f"a preview foresees changes:\n{runs[0].text}")
+            return taken
+
+        return preview
+
+    for _ in range(WARM_UP):
+        timed(stack)(), timed(other)()
+    return interleaved(*PREVIEW, pairs, timed(stack), timed(other))
+
+
+def _ups(folder: Path, stack: Workspace, pairs: int) -> Figure:
+    http, https, media = free_ports()
+    values = {key: str(value) for key, value in stack.config.items()}
+    values |= {"httpPort": str(http), "httpsPort": str(https), "jvbPort": str(media)}
+    try:
+        command()
+    except Unavailable as reason:
+        return Figure(*UP, reason=str(reason))
+    project = Compose(folder / "compose", f"bench-{stack.stack}", services.specs(Settings.load(values, stack="bench")))
+
+    def ours() -> float:
+        taken = seconds(stack.up)
+        stack.destroy()
+        return taken
+
+    def theirs() -> float:
+        try:
+            return seconds(project.up)
+        finally:
+            project.down()
+
+    return interleaved(*UP, pairs, ours, theirs)
+
+
+def _flood() -> str:
+    """The report of the Prosody benchmark, which says by itself what it cannot measure."""
+    if not (ROOT / "bench" / "prosody_flood.py").is_file():
+        return "not measured: bench/prosody_flood.py is not there"
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.prosody_flood"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    lines = (run.stdout if run.stdout.strip() else run.stderr).strip().splitlines()
+    if run.returncode and not run.stdout.strip():
+        return f"not measured: {lines[-1] if lines else 'it said nothing'}"
+    return "\n".join(lines)
+
+
+def _print(about: dict[str, object], figures: Sequence[Figure], facts: dict[str, str], flood: str | None) -> None:
+    load = about["load"]
+    print(f"{about['date']}; {about['processor']}, {about['cores']} cores, {about['system']}; load before: {load}")
+    print()
+    width = max((len(one.name) for one in figures), default=0)
+    print(f"{'ratio of medians':<{width}}  target  ratio  ours      theirs    pairs")
+    for one in figures:
+        if one.ratio is None:
+            print(f"{one.name:<{width}}  ≤ {one.target:<5} not measured: {one.reason}")
+            continue
+        ours, theirs = statistics.median(one.ours), statistics.median(one.theirs)
+        missed = "" if one.reached else "  missed"
+        print(
+            f"{one.name:<{width}}  ≤ {one.target:<5} {one.ratio:<5.2f}  {ours:6.2f} s  {theirs:6.2f} s  "
+            f"{len(one.ours):>5}{missed}"
+        )
+    for name, text in facts.items():
+        print(f"{name}: {text}")
+    if flood is not None:
+        print(f"\n{FLOOD}:\n{flood}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
