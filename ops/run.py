@@ -217,11 +217,11 @@ def _summary(place: Place, cli: Path) -> str:
     found: dict[str, Any] = json.loads(run.stdout) if run.returncode == 0 else {}
     lines = ["", f"The video backend is up: {found.get('publicUrl', '')}"]
     entry = str(found.get("hostsEntry", ""))
-    if entry:
-        _, host = entry.split()
-        if not _resolves(host):
-            lines.append(f"  its name is not known here; add to /etc/hosts: {entry}")
-        lines.append("  its certificate is self-signed: browsers ask before they open it")
+    if entry and not _resolves(entry.split()[1]):
+        lines.append(f"  its name is not known here; add to /etc/hosts: {entry}")
+    if "caCertificate" in found:
+        get = _make(place.stack, "outputs", "NAME=caCertificate")
+        lines.append(f"  browsers trust it once they know its authority: {get} > videobackend-ca.pem")
     lines.append(f"  passwords and the VideoService's lines: {_make(place.stack, 'outputs', 'SHOW_SECRETS=1')}")
     return "\n".join(lines)
 

@@ -28,7 +28,7 @@ if words[:2] == ["stack", "init"]:
 elif words[0] == "up":
     checkpoint(words[2], {"urn": "urn:pulumi:dev::videobackend::t::n"})
 elif words[:2] == ["stack", "output"]:
-    print(json.dumps({"publicUrl": "https://x.invalid", "hostsEntry": "192.0.2.44 x.invalid"}))
+    print(json.dumps({"publicUrl": "https://x.invalid", "hostsEntry": "192.0.2.44 x.invalid", "caCertificate": "PEM"}))
 sys.exit(int(os.environ.get("FAIL", 0)) if words[0] == "up" else 0)
 """
 DOCKER = """
@@ -104,6 +104,7 @@ def test_up_ends_with_what_matters(ready: Project) -> None:
     said = _up(ready)
     assert "The video backend is up: https://x.invalid" in said
     assert "add to /etc/hosts: 192.0.2.44 x.invalid" in said
+    assert "make outputs NAME=caCertificate > videobackend-ca.pem" in said
     assert "make outputs SHOW_SECRETS=1" in said
 
 
