@@ -113,8 +113,11 @@ def _host_address(text: str) -> HostAddress:
     ip = parse_ip(ip_text)
     if ip is None:
         raise Invalid("IP addresses, each with #PORT where a router forwards another port; no host names")
-    if ip.is_loopback or ip.is_unspecified or ip.is_multicast:
-        raise Invalid("addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0 or multicast")
+    plain = getattr(ip, "ipv4_mapped", None) or ip
+    if plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_reserved:
+        raise Invalid(
+            "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0, multicast or reserved"
+        )
     try:
         return HostAddress(ip=ip, port=port(port_text) if hash_sign else None)
     except Invalid:

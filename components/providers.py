@@ -49,7 +49,8 @@ def docker_problems(stored: Mapping[str, Any]) -> list[Problem]:
     host = stored.get("docker:host")
     if host is not None and not re.fullmatch(r"(unix://|npipe://|tcp://|ssh://)\S+", host):
         allowed = "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST"
-        found.append(Problem("docker:host", repr(host), allowed, example="ssh://USER@HOST"))
+        given = "a URL with credentials" if re.search(r":[^/]*@", host) else repr(host)
+        found.append(Problem("docker:host", given, allowed, example="ssh://USER@HOST"))
     for key in _STRUCTURED:
         try:
             json.loads(stored.get(f"docker:{key}", "[]"))

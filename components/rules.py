@@ -175,7 +175,7 @@ _RULES: Final = (
         ),
     ),
     (_branding, ("branding_dir",)),
-    (_statistics, ("enable_statistics", "rabbit_mq", "rabbit_url", "rabbit_username", "rabbit_password")),
+    (_statistics, ("enable_statistics", "rabbit_mq")),
     (_dns, ("dns_zone", "dns_zone_id", "public_url", "docker_host_address")),
 )
 

@@ -233,18 +233,19 @@ class Settings:
                     Problem(one.name, None, "an encrypted value: here it stands in plain text", secret=True)
                 )
             try:
-                if not one.secret:
-                    fields[attribute] = one.check(text)
-                elif text == ENCRYPTED:
-                    fields[attribute] = Secret(None)
+                if text == ENCRYPTED:
+                    # A plan cannot know a plain key's encrypted value, and has to go on: the example stands in.
+                    fields[attribute] = Secret(None) if one.secret else one.check(one.example)
                 else:
-                    fields[attribute] = Secret(one.check(text))
+                    fields[attribute] = Secret(one.check(text)) if one.secret else one.check(text)
             except Invalid as invalid:
                 broken.add(attribute)
-                given = None if one.secret else invalid.given or repr(text)
+                hidden = one.secret or one.name in secret_keys
+                given = None if hidden else invalid.given or repr(text)
                 problems.append(Problem(one.name, given, invalid.allowed, example=one.example, secret=one.secret))
         settings = cls(stack=stack, **fields)
-        problems += rules.problems(settings, broken)
+        reported = {_KEYS_BY_ATTRIBUTE[attribute].name for attribute in broken}
+        problems += [problem for problem in rules.problems(settings, broken) if problem.key not in reported]
         if problems:
             raise SettingsError(stack, project, problems)
         return settings

@@ -200,6 +200,12 @@ def test_a_secret_in_plain_text_registers_nothing_and_is_not_repeated() -> None:
     assert {one.type for one in recording.resources} <= {STACK_TYPE}
 
 
+def test_a_docker_host_with_credentials_is_not_repeated() -> None:
+    error = run_main({"docker:host": "https://deploy:hunter2@video.example.org"}).error
+    assert isinstance(error, SettingsError)
+    assert "hunter2" not in str(error)
+
+
 def test_problems_of_settings_and_providers_come_in_one_message() -> None:
     error = run_main(WRONG["a setting and a provider at once"]).error
     assert isinstance(error, SettingsError)

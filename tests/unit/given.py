@@ -189,6 +189,8 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("0.0.0.0", "not loopback"),
         ("::", "not loopback"),
         ("239.1.1.1", "multicast"),
+        ("255.255.255.255", "reserved"),
+        ("::ffff:127.0.0.1", "not loopback"),
         ("192.0.2.10,127.0.0.1", "not loopback"),
         ("video.example.org", "no host names"),
         ("192.0.2", "IP addresses"),

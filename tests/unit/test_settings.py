@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
     "a loopback address": (
         {"dockerHostAddress": "127.0.0.1"},
         "'127.0.0.1'",
-        "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0 or multicast",
+        "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0, multicast or reserved",
         "pulumi config set dockerHostAddress 192.0.2.10",
     ),
     "a short JWT secret": (
@@ -185,13 +185,18 @@ def test_all_problems_come_in_one_message(golden: Callable[[str, str], None]) ->
         "qqqqqqqq": "x",
     }
     error = refused(values, secret_keys=frozenset({"jwtAppSecret", "jvbAuthPassword", "jicofoAuthPassword"}))
-    assert {one.key for one in error.problems} == set(values) - {"authType", "enableStatistics"}
+    assert {one.key for one in error.problems} == {*values, "rabbitUsername"} - {"authType", "enableStatistics"}
     golden("settings_error.txt", f"{error}\n")
 
 
 def test_a_broken_value_brings_no_second_problem_by_a_rule_that_needs_it() -> None:
     assert [one.key for one in refused({"httpPort": "x", "httpsPort": "8000"}).problems] == ["httpPort"]
     assert [one.key for one in refused({**STATISTICS, "rabbitUrl": "x"}).problems] == ["rabbitUrl"]
+
+
+def test_a_broken_value_does_not_hide_that_others_are_missing() -> None:
+    found = refused({"enableStatistics": "true", "rabbitUrl": "x"}).problems
+    assert [one.key for one in found] == ["rabbitUrl", "rabbitUsername", "rabbitPassword"]
 
 
 @pytest.mark.parametrize(
@@ -326,6 +331,19 @@ def test_an_encrypted_secret_counts_as_present() -> None:
     settings = load(**{**statistics, **encrypted})
     for attribute in (one.name for one in dataclasses.fields(Settings) if camel_case(one.name) in OWN_SECRETS):
         assert getattr(settings, attribute).reveal() == "[secret]"
+
+
+def test_an_encrypted_value_of_a_plain_key_counts_as_present_too() -> None:
+    """An operator may encrypt more than is asked for; the example stands in where nobody decrypts it."""
+    values = {name: ENCRYPTED if name.startswith("rabbit") else value for name, value in STATISTICS.items()}
+    settings = Settings.load(values, stack="dev", secret_keys={name for name in values if name.startswith("rabbit")})
+    assert settings.rabbit_username == KEYS["rabbitUsername"].example
+
+
+def test_a_wrong_value_that_is_encrypted_is_not_shown_even_if_its_key_is_plain() -> None:
+    error = refused({"rabbitUsername": f"{SHORT}:"}, secret_keys=frozenset({"rabbitUsername"}))
+    assert [one.given for one in error.problems] == [None]
+    assert SHORT not in str(error)
 
 
 def test_no_value_passes_for_an_encrypted_one() -> None:
