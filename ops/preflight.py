@@ -29,7 +29,7 @@ _DOCUMENTATION_ADDRESS: Final = ("192.0.2.1", 9)
 """TEST-NET-1 (RFC 5737): the route to it is the default one; a UDP socket's connect sends nothing."""
 
 
-def check_settings(stack: str, content: Mapping[str, Any], root: Path = stackfile.ROOT) -> Settings:
+def check_settings(stack: str, content: Mapping[str, Any], root: Path) -> Settings:
     """The stack's settings, encrypted values aside. Raises SettingsError with every problem."""
     project = stackfile.read_project(root)
     config = stackfile.engine_config(content, project)

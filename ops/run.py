@@ -31,7 +31,7 @@ _UNASKED: Final = "dev"
 def operate(command: str, stack: str, *, yes: bool) -> int:
     """`up`, `preview`, `refresh` or `destroy`; the CLI's exit code."""
     os.umask(0o077)  # the file backend writes state for all to read
-    place = local.place_of(stack, os.environ)
+    place = local.place_of(stack, os.environ, stackfile.ROOT)
     terminal = _interactive()
     if place.note:
         print(place.note, flush=True)
@@ -63,7 +63,7 @@ def operate(command: str, stack: str, *, yes: bool) -> int:
 
 def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
     """`pulumi stack output`; one output alone where `name` is given."""
-    place = local.place_of(stack, os.environ)
+    place = local.place_of(stack, os.environ, stackfile.ROOT)
     if place.embedded and place.is_empty:
         raise OpsError(f"stack {stack!r} has no outputs yet: {_make(stack, 'up')}")
     arguments = ["stack", "output", *([name] if name else []), "--stack", stack, "--non-interactive"]
@@ -73,7 +73,7 @@ def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
 def config(stack: str, arguments: Sequence[str]) -> int:
     """`pulumi config ARGUMENTS`; with embedded defaults on this machine's copy of the stack file."""
     os.umask(0o077)
-    place = local.place_of(stack, os.environ)
+    place = local.place_of(stack, os.environ, stackfile.ROOT)
     cli = local.find_cli(place)
     where = ["--stack", stack]
     if place.embedded:
@@ -89,7 +89,7 @@ def config(stack: str, arguments: Sequence[str]) -> int:
 def env(stack: str) -> int:
     """Prints `export` lines that point plain `pulumi` commands to the embedded state; for `eval`."""
     os.umask(0o077)
-    place = local.place_of(stack, os.environ)
+    place = local.place_of(stack, os.environ, stackfile.ROOT)
     if not place.embedded:
         print(f"stack {stack!r} has a backend of its own: plain pulumi needs nothing more", file=sys.stderr)
         return 0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +18,6 @@ class Project:
     """The copy; what it shares with the original it only reads."""
 
     root: Path
-    environ: dict[str, str] = field(default_factory=dict)
-    """Environment of the commands besides PATH, which holds `bin` alone."""
 
     @classmethod
     def make(cls, root: Path) -> Project:
@@ -46,15 +43,13 @@ class Project:
         """`python -m ops ARGUMENTS`, with no terminal."""
         return self.python(["-m", "ops", *arguments])
 
-    def python(
-        self, arguments: Sequence[str], more: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def python(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Python in the project's folder, with no program on PATH but those of `program`."""
         environ = {"PATH": str(self.root / "bin"), "HOME": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
-            env={**environ, **self.environ, **(more or {})},
+            env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -70,8 +65,3 @@ def one_line_error(run: subprocess.CompletedProcess[str]) -> str:
     assert len(lines) == 1, f"more than one line: {run.stderr}"
     assert lines[0].startswith("error: ")
     return lines[0]
-
-
-def environ_with(bin_folder: Path) -> dict[str, str]:
-    """The test's own environment with one folder in front of PATH."""
-    return {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}

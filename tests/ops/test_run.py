@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ops import stackfile
+from ops import __main__, preflight, stackfile
 from tests.ops.project import Project, one_line_error
 
+Ops = Callable[..., "subprocess.CompletedProcess[str]"]
 PULUMI = """
 import json, os, sys
 from pathlib import Path
@@ -37,8 +42,6 @@ if "context" in sys.argv:
     print("{context}")
 """
 DEFAULT_HOST = "unix:///var/run/docker.sock"
-# This machine in a network, wherever the tests run.
-AT_HOME = "from ops import __main__, preflight; import sys; preflight.lan_address = lambda: '192.0.2.44'; sys.exit(__main__.entry())"
 
 
 def _free_port(kind: socket.SocketKind) -> int:
@@ -46,6 +49,28 @@ def _free_port(kind: socket.SocketKind) -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def ops(project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Ops]:
+    """`python -m ops ARGUMENTS` without a process of its own, on a machine in a network."""
+    for name in [name for name in os.environ if name.startswith("PULUMI")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(project.root / "bin"))
+    monkeypatch.setenv("HOME", str(project.root))
+    monkeypatch.setattr(stackfile, "ROOT", project.root)
+    monkeypatch.setattr(preflight, "lan_address", lambda: "192.0.2.44")
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["ops", *arguments])
+        capfd.readouterr()
+        code = __main__.entry()
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    umask = os.umask(0o022)
+    yield call
+    os.umask(umask)
 
 
 @pytest.fixture
@@ -77,15 +102,15 @@ def _config(project: Project, stack: str = "dev") -> dict[str, Any]:
     return config
 
 
-def _up(project: Project, **environ: str) -> str:
-    run = project.python(["-c", AT_HOME, "up"], environ)
+def _up(ops: Ops) -> str:
+    run = ops("up")
     assert run.returncode == 0, run.stderr
     return run.stdout
 
 
-def test_up_makes_the_stack_in_the_embedded_state_and_runs_pulumi_on_the_copy(ready: Project) -> None:
+def test_up_makes_the_stack_in_the_embedded_state_and_runs_pulumi_on_the_copy(ready: Project, ops: Ops) -> None:
     tracked = (ready.root / "Pulumi.dev.yaml").read_text()
-    _up(ready)
+    _up(ops)
     init, up, output = _calls(ready)
     local = ready.root / ".local"
     assert init["words"] == ["stack", "init", "dev", "--no-select", "--non-interactive"]
@@ -100,81 +125,86 @@ def test_up_makes_the_stack_in_the_embedded_state_and_runs_pulumi_on_the_copy(re
     assert (ready.root / "Pulumi.dev.yaml").read_text() == tracked
 
 
-def test_up_ends_with_what_matters(ready: Project) -> None:
-    said = _up(ready)
+def test_up_ends_with_what_matters(ready: Project, ops: Ops) -> None:
+    said = _up(ops)
     assert "The video backend is up: https://x.invalid" in said
     assert "add to /etc/hosts: 192.0.2.44 x.invalid" in said
     assert "make outputs NAME=caCertificate > videobackend-ca.pem" in said
     assert "make outputs SHOW_SECRETS=1" in said
 
 
-def test_a_second_up_finds_all_in_place_and_changes_no_file(ready: Project) -> None:
+def test_a_second_up_finds_all_in_place_and_changes_no_file(ready: Project, ops: Ops) -> None:
     def files() -> dict[Path, str]:
         local = ready.root / ".local"
         return {path: path.read_text() for path in local.rglob("*") if path.is_file()}
 
-    first = _up(ready)
+    first = _up(ops)
     assert "dockerHostAddress is 192.0.2.44" in first
     before = files()
-    second = _up(ready)
+    second = _up(ops)
     assert "dockerHostAddress" not in second
     assert files() == before
     assert [one["words"][0] for one in _calls(ready)] == ["stack", "up", "stack", "up", "stack"]
 
 
-def test_a_first_use_keeps_the_address_it_found_on_this_machine_only(ready: Project) -> None:
-    _up(ready)
+def test_a_first_use_keeps_the_address_it_found_on_this_machine_only(ready: Project, ops: Ops) -> None:
+    _up(ops)
     assert _config(ready)["videobackend:dockerHostAddress"] == "192.0.2.44"
 
 
-def test_an_address_that_is_set_is_not_looked_for(ready: Project) -> None:
+def test_an_address_that_is_set_is_not_looked_for(ready: Project, ops: Ops) -> None:
     text = (ready.root / "Pulumi.dev.yaml").read_text()
     ready.stack("dev", text + "  dockerHostAddress: 198.51.100.7\n")
-    assert "dockerHostAddress" not in _up(ready)
+    assert "dockerHostAddress" not in _up(ops)
     assert _config(ready)["videobackend:dockerHostAddress"] == "198.51.100.7"
 
 
-def test_a_first_use_follows_docker_to_another_host_and_later_ones_stay_there(ready: Project) -> None:
+def test_a_first_use_follows_docker_to_another_host_and_later_ones_stay_there(ready: Project, ops: Ops) -> None:
     ready.program("docker", DOCKER.format(context="unix:///run/user/1000/docker.sock"))
-    assert "docker:host is unix:///run/user/1000/docker.sock" in _up(ready)
+    assert "docker:host is unix:///run/user/1000/docker.sock" in _up(ops)
     ready.program("docker", DOCKER.format(context="ssh://elsewhere"))
-    _up(ready)
+    _up(ops)
     assert _config(ready)["docker:host"] == "unix:///run/user/1000/docker.sock"
 
 
-def test_docker_commands_that_go_elsewhere_do_not_move_a_running_stack(ready: Project) -> None:
-    _up(ready)
+def test_docker_commands_that_go_elsewhere_do_not_move_a_running_stack(ready: Project, ops: Ops) -> None:
+    _up(ops)
     ready.program("docker", DOCKER.format(context="ssh://elsewhere"))
-    _up(ready)
+    _up(ops)
     assert "docker:host" not in _config(ready)
 
 
-def test_a_stack_other_than_dev_shows_its_preview(ready: Project) -> None:
-    run = ready.ops("up", "--stack", "team")
+def test_a_stack_other_than_dev_shows_its_preview(ready: Project, ops: Ops) -> None:
+    run = ops("up", "--stack", "team")
     assert run.returncode == 0, run.stderr
     words = _calls(ready)[1]["words"]
     assert "--skip-preview" not in words
     assert "--non-interactive" in words
 
 
-def test_with_a_backend_of_the_operators_own_pulumi_is_called_plainly(ready: Project) -> None:
-    ready.environ["PULUMI_BACKEND_URL"] = "file:///" + str(ready.root / "own").lstrip("/")
-    _up(ready)
+def test_with_a_backend_of_the_operators_own_pulumi_is_called_plainly(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", (ready.root / "own").as_uri())
+    _up(ops)
     up = _calls(ready)[0]
     assert "--config-file" not in up["words"]
     assert set(up["environ"]) == {"PULUMI_BACKEND_URL", "PULUMI_SKIP_UPDATE_CHECK"}
     assert not (ready.root / ".local").exists()
 
 
-def test_a_failed_up_gives_pulumis_own_exit_code_and_no_summary(ready: Project) -> None:
-    run = ready.python(["-c", AT_HOME, "up"], {"FAIL": "3"})
+def test_a_failed_up_gives_pulumis_own_exit_code_and_no_summary(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAIL", "3")
+    run = ops("up")
     assert run.returncode == 3
     assert "is up" not in run.stdout
 
 
-def test_a_wrong_configuration_comes_before_everything_else(project: Project) -> None:
+def test_a_wrong_configuration_comes_before_everything_else(project: Project, ops: Ops) -> None:
     project.stack("dev", "config:\n  httpPort: 70000\n")  # neither Docker nor the CLI is there
-    run = project.ops("up")
+    run = ops("up")
     assert run.returncode == 1
     assert "'70000'" in run.stderr
     assert "make config ARGS='set KEY VALUE'" in run.stderr
@@ -182,40 +212,42 @@ def test_a_wrong_configuration_comes_before_everything_else(project: Project) ->
     assert not (project.root / ".local").exists()
 
 
-def test_without_a_cli_and_a_network_up_says_what_to_do(ready: Project) -> None:
+def test_without_a_cli_and_a_network_up_says_what_to_do(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (ready.root / "bin" / "pulumi").unlink()
-    ready.environ["https_proxy"] = f"http://127.0.0.1:{_free_port(socket.SOCK_STREAM)}"
-    message = one_line_error(ready.ops("up"))
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{_free_port(socket.SOCK_STREAM)}")
+    message = one_line_error(ops("up"))
     assert "cannot be downloaded" in message
     assert "https://www.pulumi.com/docs/install/" in message
 
 
-def test_destroy_asks_and_without_a_terminal_wants_a_yes(ready: Project) -> None:
-    _up(ready)
-    assert "YES=1" in one_line_error(ready.ops("destroy"))
-    assert ready.ops("destroy", "--yes").returncode == 0
+def test_destroy_asks_and_without_a_terminal_wants_a_yes(ready: Project, ops: Ops) -> None:
+    _up(ops)
+    assert "YES=1" in one_line_error(ops("destroy"))
+    assert ops("destroy", "--yes").returncode == 0
     assert _calls(ready)[-1]["words"][0] == "destroy"
 
 
-def test_destroy_of_what_is_not_up_does_nothing(ready: Project) -> None:
-    run = ready.ops("destroy", "--yes")
+def test_destroy_of_what_is_not_up_does_nothing(ready: Project, ops: Ops) -> None:
+    run = ops("destroy", "--yes")
     assert run.returncode == 0
     assert "nothing to destroy" in run.stdout
     assert not _calls(ready)
 
 
-def test_destroy_does_not_need_a_sound_configuration(ready: Project) -> None:
-    _up(ready)
+def test_destroy_does_not_need_a_sound_configuration(ready: Project, ops: Ops) -> None:
+    _up(ops)
     ready.stack("dev", "config:\n  httpPort: 70000\n")
-    assert ready.ops("destroy", "--yes").returncode == 0
+    assert ops("destroy", "--yes").returncode == 0
 
 
-def test_outputs_of_what_is_not_up_says_so(ready: Project) -> None:
-    assert "make up" in one_line_error(ready.ops("outputs"))
+def test_outputs_of_what_is_not_up_says_so(ready: Project, ops: Ops) -> None:
+    assert "make up" in one_line_error(ops("outputs"))
 
 
-def test_config_works_on_the_copy_and_says_where_the_value_is(ready: Project) -> None:
-    run = ready.ops("config", "set", "--secret", "jwtAppSecret")
+def test_config_works_on_the_copy_and_says_where_the_value_is(ready: Project, ops: Ops) -> None:
+    run = ops("config", "set", "--secret", "jwtAppSecret")
     assert run.returncode == 0, run.stderr
     copy = str(ready.root / ".local" / "Pulumi.dev.yaml")
     where = ["config", "--stack", "dev", "--config-file", copy]
@@ -223,8 +255,8 @@ def test_config_works_on_the_copy_and_says_where_the_value_is(ready: Project) ->
     assert "kept in .local/Pulumi.dev.yaml" in run.stdout
 
 
-def test_env_prints_nothing_but_what_a_shell_can_evaluate(ready: Project) -> None:
-    run = ready.ops("env")
+def test_env_prints_nothing_but_what_a_shell_can_evaluate(ready: Project, ops: Ops) -> None:
+    run = ops("env")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert {line.partition("=")[0] for line in lines} == {

@@ -65,6 +65,25 @@ def test_an_encrypted_part_makes_the_whole_value_secret_and_is_blotted_out(tmp_p
     assert config.secret_keys == {"docker:registryAuth"}
 
 
-def test_a_key_that_stands_there_twice_is_refused_as_the_engine_does(tmp_path: Path) -> None:
-    with pytest.raises(OpsError, match=r"Pulumi\.dev\.yaml:3 .*'httpPort' stands there twice"):
-        _config(tmp_path, "config:\n  httpPort: 1\n  httpPort: 2\n")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("config:\n  a: [1\n", r"Pulumi\.dev\.yaml:3 is not valid YAML"),
+        ("config:\n  a: 1\n  a: 2\n", r"Pulumi\.dev\.yaml:3 .*'a' stands there twice"),
+        ("- config\n", "is not a stack file"),
+        ("config: here\n", "is not a stack file"),
+        ("config: \x07\n", "cannot be read"),
+    ],
+)
+def test_what_is_no_stack_file_is_refused_in_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(OpsError, match=f"^Pulumi.*{expected.removeprefix('Pulumi')}.*$"):
+        _config(tmp_path, text)
+
+
+@pytest.mark.parametrize("name", ["staging", "../dev", "", "dev/../dev"])
+def test_a_stack_is_the_name_of_a_file_here(tmp_path: Path, name: str) -> None:
+    for stack in ("prod", "dev"):
+        (tmp_path / f"Pulumi.{stack}.yaml").touch()
+    (tmp_path / "Pulumi.yaml").touch()
+    with pytest.raises(OpsError, match=r"stacks: dev, prod$"):
+        stackfile.path_of(name, tmp_path)
