@@ -140,6 +140,7 @@ async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, broker_stop: fl
         stopped = time.monotonic() - stop_began
     await delivered(count)
     flood_ended = time.monotonic()
+    await asyncio.sleep(IDLE_SECONDS)
 
     ours.send("stop")
     samples: list[Sample] = await asyncio.to_thread(ours.recv)
@@ -150,7 +151,8 @@ async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, broker_stop: fl
     taken = collections.Counter(json.loads(payload)["videoCallUuid"] for payload in payloads)
     lost = sum(1 for room in rooms if not taken[room])
     twice = sum(1 for room in rooms if taken[room] > 1)
-    idle = [seconds for sent, seconds in samples if sent < flood_began]
+    # Idle is before and after, so that other work on the machine weighs on both sides of the ratio.
+    idle = [seconds for sent, seconds in samples if sent < flood_began or sent > flood_ended]
     flood = [seconds for sent, seconds in samples if flood_began <= sent <= flood_ended]
     ratio = statistics.median(flood) / statistics.median(idle)
     print(f"  broker stopped: {stopped:.0f} s" if stopped else "  broker up all the time")

@@ -19,7 +19,7 @@ module:depends "statistics_calls";
 local CLOSED = "The conference was closed because its moderator left.";
 local LOBBY_CLOSED = "The moderator left.";
 -- One room is closed every so many seconds, so that a thousand due at once leave time for everybody else's stanzas.
-local PACE = 0.01;
+local PACE = 0.02;
 
 local timeout = module:get_option_number("conference_timeout", 20);
 

@@ -26,7 +26,7 @@ if not settings then return; end
 
 local ROUTING_KEY = "STOP_VIDEO_CALL";
 -- Seconds between two deliveries: most of the time is everybody else's, and the broker is not flooded either.
-local PACE = 0.02;
+local PACE = 0.05;
 local NEAR = 0.8; -- share of a bound at which to warn
 local STILL_CONNECTING = 1; -- seconds until the next look
 

@@ -51,10 +51,10 @@ def wait_until(holds: Callable[[], object], what: str, seconds: float = 30.0) ->
         time.sleep(0.05)
 
 
-def http_get(url: str) -> str | None:
-    """The body of a 200 answer, or None."""
+def http_get(url: str, seconds: float = 5.0) -> str | None:
+    """The body of a 200 answer within so many seconds, or None."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
             body: bytes = answer.read()
             return body.decode()
     except (urllib.error.URLError, OSError):
@@ -178,7 +178,7 @@ class Prosody:
 
     def backlog(self) -> dict[str, Any]:
         """What GET /statistics_backlog says."""
-        body = http_get(f"http://127.0.0.1:{self.setup.http_port}/statistics_backlog")
+        body = http_get(f"http://127.0.0.1:{self.setup.http_port}/statistics_backlog", 60)
         assert body is not None, "no /statistics_backlog"
         answer: dict[str, Any] = json.loads(body)
         return answer
