@@ -210,6 +210,30 @@ def rabbit_password(text: str) -> str:
     return text
 
 
+def turn(text: str) -> str:
+    """Where the TURN server comes from."""
+    return _one_of(text, "embedded", "external")
+
+
+def host(text: str) -> str:
+    """A host name or IP address."""
+    if not is_host(text.lower()):
+        raise Invalid("a host name or an IP address, without port")
+    return text.lower()
+
+
+def relay_ports(text: str) -> tuple[int, int]:
+    """A range of ports; each costs the Docker host a small process."""
+    allowed = "FIRST-LAST from 1024 to 65535, 2 to 500 ports"
+    match = re.fullmatch(r"([0-9]{4,5})-([0-9]{4,5})", text)
+    if match is None:
+        raise Invalid(allowed)
+    first, last = int(match[1]), int(match[2])
+    if not 1024 <= first < last <= 65535 or last - first >= 500:
+        raise Invalid(allowed)
+    return first, last
+
+
 TLS_MODES: Final = ("local-ca", "own", "letsencrypt", "proxy", "self-signed")
 
 

@@ -27,6 +27,7 @@ PASSWORDS: Final = (
 """Attributes of Settings; 32 hexadecimal digits (128 bits) each, as `openssl rand -hex 16` gives."""
 RABBIT_PASSWORD: Final = "rabbit_password"
 """The embedded broker's; that of a broker elsewhere is always the operator's."""
+TURN_SECRET: Final = "turn_secret"
 JWT_SECRET: Final = "jwt_app_secret"
 """64 hexadecimal digits: 256 bits."""
 
@@ -40,6 +41,8 @@ class Credentials(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("videobackend:index:Credentials", name, None, opts)
         lengths = {**dict.fromkeys(PASSWORDS, 32), JWT_SECRET: 64}
+        if settings.turn == "embedded" or settings.turn_secret is not None:
+            lengths[TURN_SECRET] = 32
         if settings.embedded_broker:
             lengths[RABBIT_PASSWORD] = 32
         self.values = {which: self._value(name, settings, which, length) for which, length in lengths.items()}

@@ -52,12 +52,21 @@ def rules(settings: Settings) -> dict[str, str]:
 
 def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
     """What the stack publishes on the Docker host."""
-    listed: list[tuple[Literal["tcp", "udp"], int, tuple[IpAddress, ...], str]] = [
+    listed: list[tuple[Literal["tcp", "udp"], int | str, tuple[IpAddress, ...], str]] = [
         ("tcp", settings.http_port, settings.web_bind_address, "web, HTTP (httpPort)"),
         ("udp", settings.jvb_port, settings.jvb_bind_address, "jvb, media (jvbPort)"),
     ]
     if settings.tls_mode != "proxy":
         listed.insert(1, ("tcp", settings.https_port, settings.web_bind_address, "web, HTTPS (httpsPort)"))
+    if settings.turn == "embedded":
+        first, last = settings.turn_relay_ports
+        listed += [
+            ("tcp", settings.turn_port, settings.jvb_bind_address, "coturn, TURN (turnPort)"),
+            ("udp", settings.turn_port, settings.jvb_bind_address, "coturn, TURN (turnPort)"),
+            ("udp", f"{first}-{last}", settings.jvb_bind_address, "coturn, relay (turnRelayPorts)"),
+        ]
+        if settings.turn_tls:
+            listed.append(("tcp", settings.turns_port, settings.jvb_bind_address, "coturn, TLS (turnsPort)"))
     return tuple(
         OpenPort(protocol=protocol, ports=str(port), address=address, why=why)
         for protocol, port, bound, why in listed

@@ -6,6 +6,7 @@ from typing import Final
 
 from components.settings import Settings
 
+COTURN: Final = "coturn/coturn:4.17.0-r0"  # renovate: datasource=docker depName=coturn/coturn
 RABBITMQ: Final = "rabbitmq:4.3.2-management"  # renovate: datasource=docker depName=rabbitmq
 
 

@@ -34,18 +34,25 @@ def problems(settings: Settings, broken: Collection[str] = ()) -> list[Problem]:
 
 
 def _ports(settings: Settings) -> Iterator[Problem]:
-    taken: dict[int, str] = {}
-    for key, number, what in (
+    listed = [
         ("httpPort", settings.http_port, "web's HTTP"),
         ("httpsPort", settings.https_port, "web's HTTPS"),
         ("jvbPort", settings.jvb_port, "jvb's media"),
-    ):
+    ]
+    if settings.turn == "embedded":
+        listed += [("turnPort", settings.turn_port, "TURN's"), ("turnsPort", settings.turns_port, "TURN's TLS")]
+    taken: dict[int, str] = {}
+    for key, number, what in listed:
         if number in taken:
-            yield Problem(
-                key, repr(str(number)), f"a port that no other service of the stack has; {taken[number]} has this one"
-            )
+            allowed = f"a port that no other service of the stack has; {taken[number]} has this one"
+            yield Problem(key, repr(str(number)), allowed)
         else:
             taken[number] = f"{what} port ({key})"
+    first, last = settings.turn_relay_ports
+    for number, what in taken.items():
+        if settings.turn == "embedded" and first <= number <= last:
+            allowed = f"ports that no other service of the stack has; {what} lies among these"
+            yield Problem("turnRelayPorts", f"{first}-{last}", allowed, example="49160-49209")
 
 
 def _moderators(settings: Settings) -> Iterator[Problem]:
@@ -132,6 +139,22 @@ def _letsencrypt(settings: Settings) -> Iterator[Problem]:
         yield Problem("bindAddress", ",".join(map(str, settings.web_bind_address)), allowed, example="0.0.0.0")
 
 
+def _turn(settings: Settings) -> Iterator[Problem]:
+    if settings.turn == "external":
+        if settings.turn_host is None:
+            yield Problem("turnHost", None, "required because turn is external: its host", example="turn.example.org")
+        if settings.turn_secret is None:
+            yield Problem("turnSecret", None, "required because turn is external: the secret it shares", secret=True)
+    elif settings.turn_host is not None:
+        allowed = "only with turn external; the embedded server is at publicUrl's host"
+        yield Problem("turnHost", repr(settings.turn_host), allowed, remove=True)
+    if settings.turn == "embedded" and not any(address.ip.version == 4 for address in settings.addresses):
+        allowed = "an IPv4 address because turn is embedded: where clients reach the relay"
+        yield Problem(
+            "dockerHostAddress", ",".join(map(str, settings.addresses)) or None, allowed, example="192.0.2.10"
+        )
+
+
 def _branding(settings: Settings) -> Iterator[Problem]:
     if settings.branding_dir is not None:
         for allowed in branding.faults(settings.branding_dir):
@@ -159,7 +182,8 @@ def _dns(settings: Settings) -> Iterator[Problem]:
 
 
 _RULES: Final = (
-    (_ports, ("http_port", "https_port", "jvb_port")),
+    (_ports, ("http_port", "https_port", "jvb_port", "turn", "turn_port", "turns_port", "turn_relay_ports")),
+    (_turn, ("turn", "turn_host", "turn_secret", "docker_host_address")),
     (_moderators, ("xmpp_muc_modules", "enable_auth", "auth_type")),
     (
         _tls,

@@ -100,6 +100,30 @@ class Settings:
         doc="tls letsencrypt: another ACME server",
     )
 
+    turn: str | None = optional(
+        checks.turn,
+        example="embedded",
+        doc="TURN server for people whose network blocks UDP: embedded in the stack, or external; unset: none",
+    )
+    turn_host: str | None = optional(
+        checks.host, env="TURN_HOST", example="turn.example.org", doc="turn external: its host"
+    )
+    turn_port: int = key(checks.port, "3478", env="TURN_PORT", doc="TURN's port, UDP and TCP")
+    turns_port: int = key(
+        checks.port,
+        "5349",
+        env="TURNS_PORT",
+        doc="TURN's port for TLS; embedded: with tls local-ca and own, whose certificate it shares",
+    )
+    turn_relay_ports: tuple[int, int] = key(
+        checks.relay_ports, "49160-49209", doc="turn embedded: UDP ports that it relays through, one for each relay"
+    )
+    turn_secret: Secret | None = own_secret(
+        checks.password,
+        env="TURN_CREDENTIALS",
+        doc="secret that TURN and prosody share; embedded: generated unless set",
+    )
+
     enable_auth: bool = key(
         checks.boolean, "true", env="ENABLE_AUTH", doc="only users with a valid token or account get in"
     )
@@ -276,6 +300,16 @@ class Settings:
     def tls_mode(self) -> str:
         """Where web's certificate comes from: as set, or what suits the host."""
         return self.tls or ("letsencrypt" if self.public_url.is_public_name else "local-ca")
+
+    @property
+    def turn_server(self) -> str:
+        """The host at which clients reach TURN."""
+        return self.turn_host or self.public_url.host
+
+    @property
+    def turn_tls(self) -> bool:
+        """True where TURN speaks TLS too: another server's does, ours where this program has the certificate."""
+        return self.turn == "external" or (self.turn == "embedded" and self.tls_mode in ("local-ca", "own"))
 
     @property
     def web_bind_address(self) -> tuple[IpAddress, ...]:

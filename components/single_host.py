@@ -60,8 +60,8 @@ class Placement:
             f"{self.name}-network" if main else f"{self.name}-{name}-network",
             name=self.physical(name),
             driver="bridge",
-            # Only calls need the world outside.
-            internal=not main,
+            # Nobody outside needs the broker, nor it anybody.
+            internal=name == topology.STATISTICS_NETWORK,
             labels=[docker.NetworkLabelArgs(label=LABEL_STACK, value=self.stack)],
             opts=pulumi.ResourceOptions(parent=self.parent, delete_before_replace=True),
         )
@@ -91,6 +91,7 @@ class Placement:
             name=name,
             image=spec.image,
             hostname=spec.role,
+            command=list(spec.command) or None,
             envs=[_assignment(key, self._resolve(value)) for key, value in sorted(spec.environment.items())],
             labels=self._labels(spec, placed),
             networks_advanced=[

@@ -75,6 +75,8 @@ class ContainerSpec:
 
     role: str
     image: str
+    command: tuple[str, ...] = ()
+    """Arguments instead of the image's own; empty for those."""
     environment: Mapping[str, Value]
     health: HealthSpec
     networks: tuple[str, ...] = (topology.NETWORK,)

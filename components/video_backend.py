@@ -13,8 +13,8 @@ import pulumi
 
 from components import firewall, services, topology
 from components.certificates import Certificates
-from components.credentials import JWT_SECRET, RABBIT_PASSWORD, Credentials
-from components.services import rabbitmq
+from components.credentials import JWT_SECRET, RABBIT_PASSWORD, TURN_SECRET, Credentials
+from components.services import coturn, rabbitmq
 from components.settings import Settings
 from components.single_host import Placement
 from components.statistics import render_statistics_lua
@@ -49,6 +49,9 @@ class VideoBackend(pulumi.ComponentResource):
         if settings.tls_mode in ("local-ca", "own"):
             certificates = Certificates(f"{name}-certificates", settings, pulumi.ResourceOptions(parent=self))
             secrets |= {"tls_certificate": certificates.chain, "tls_private_key": certificates.private_key}
+        if settings.turn == "embedded":
+            secret = credentials.values[TURN_SECRET]
+            secrets["turn_config"] = secret.apply(lambda plain: coturn.config(settings, plain))
         specs = services.specs(settings)
         placement = Placement(
             name=name,
@@ -71,6 +74,10 @@ class VideoBackend(pulumi.ComponentResource):
             outputs["caCertificate"] = certificates.ca_certificate
         if settings.public_url.is_local_name:
             outputs["hostsEntry"] = hosts_entry(settings)
+        if settings.turn is not None:
+            outputs["turn"] = pulumi.Output.secret(
+                {"urls": turn_urls(settings), "secret": credentials.values[TURN_SECRET]}
+            )
         if settings.dns_zone is not None:
             from components.dns import DnsRecords  # pulumi_cloudflare takes seconds to import
 
@@ -106,6 +113,13 @@ def hosts_entry(settings: Settings) -> str:
     """The line for /etc/hosts that makes a local name resolve."""
     address = settings.addresses[0].ip if settings.addresses else "127.0.0.1"
     return f"{address} {settings.public_url.host}"
+
+
+def turn_urls(settings: Settings) -> list[str]:
+    """What clients are told of TURN (RFC 7065)."""
+    server, port = settings.turn_server, settings.turn_port
+    urls = [f"turn:{server}:{port}?transport={transport}" for transport in ("udp", "tcp")]
+    return [*urls, f"turns:{server}:{settings.turns_port}?transport=tcp"] if settings.turn_tls else urls
 
 
 def _video_service_properties(settings: Settings, jwt_secret: pulumi.Output[str]) -> pulumi.Output[str]:

@@ -36,6 +36,8 @@ STATISTICS: Final = {
     "rabbitPassword": OWN_SECRETS["rabbitPassword"],
 }
 
+TURN_EXTERNAL: Final = {"turn": "external", "turnHost": "turn.example.org", "turnSecret": OWN_SECRETS["turnSecret"]}
+
 DNS: Final = {"dnsZone": "example.org"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.services import jicofo, jvb, prosody, rabbitmq, web
+from components.services import coturn, jicofo, jvb, prosody, rabbitmq, web
 from components.settings import Settings
 from components.spec import ContainerSpec
 
@@ -10,4 +10,5 @@ from components.spec import ContainerSpec
 def specs(settings: Settings) -> tuple[ContainerSpec, ...]:
     """Every service, each after the ones it waits for."""
     jitsi = (web.spec(settings), prosody.spec(settings), jvb.spec(settings), jicofo.spec(settings))
-    return (*jitsi, rabbitmq.spec(settings)) if settings.embedded_broker else jitsi
+    optional = ((rabbitmq, settings.embedded_broker), (coturn, settings.turn == "embedded"))
+    return (*jitsi, *(service.spec(settings) for service, wanted in optional if wanted))

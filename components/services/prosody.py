@@ -59,6 +59,15 @@ def _environment(settings: Settings) -> dict[str, Value]:
     }
     if settings.muc_modules:
         environment["XMPP_MUC_MODULES"] = ",".join(settings.muc_modules)
+    if settings.turn is not None:
+        environment |= {
+            "TURN_CREDENTIALS": SecretRef("turn_secret"),
+            "TURN_HOST": settings.turn_server,
+            "TURN_PORT": str(settings.turn_port),
+            "TURN_TRANSPORT": "udp,tcp",
+        }
+        if settings.turn_tls:
+            environment |= {"TURNS_HOST": settings.turn_server, "TURNS_PORT": str(settings.turns_port)}
     if settings.token_auth:
         environment |= {
             "JWT_APP_ID": settings.jwt_app_id,

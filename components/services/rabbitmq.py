@@ -11,19 +11,19 @@ import hashlib
 import json
 
 from components import images, topology
+from components.services.common import tcp_health
 from components.settings import Settings
-from components.spec import ContainerSpec, FileSpec, HealthSpec, SecretRef, VolumeSpec
+from components.spec import ContainerSpec, FileSpec, SecretRef, VolumeSpec
 
 
 def spec(settings: Settings) -> ContainerSpec:
     """The broker's container. Its node name, and so its data, hang on the host name, which the placement fixes."""
-    port = topology.RABBITMQ_MANAGEMENT_PORT
     return ContainerSpec(
         role=topology.RABBITMQ,
         image=images.RABBITMQ,
         environment={"TZ": settings.time_zone},
-        # The image has no curl, and its own checks start an Erlang machine each time.
-        health=HealthSpec(command=("CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}")),
+        # The image's own checks start an Erlang machine each time.
+        health=tcp_health(topology.RABBITMQ_MANAGEMENT_PORT),
         networks=(topology.STATISTICS_NETWORK,),
         aliases=(topology.RABBITMQ,),
         files=(

@@ -21,7 +21,7 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROJECT: Final = "videobackend"
@@ -266,10 +266,12 @@ def run_main(values: Mapping[str, str], *, stack: str = "dev") -> Recording:
 SCENARIOS: Final[Mapping[str, Mapping[str, str]]] = {
     "defaults": {},
     "domain": {**DOMAIN, **STATISTICS, **DNS, "cloudflare:apiToken": TOKEN},
-    "own secrets": {**DOMAIN, **STATISTICS, **OWN_SECRETS, "tls": "own"},
+    "own secrets": {**DOMAIN, **STATISTICS, **OWN_SECRETS, **TURN_EXTERNAL, "tls": "own"},
     "without tokens": {"enableAuth": "false", "stunServers": "stun.example.org:3478", "enableLobby": "false"},
     "behind a proxy": {**DOMAIN, "tls": "proxy"},
     "embedded broker": {"rabbitMq": "embedded", "enableStatistics": "true"},
+    "embedded TURN": {**DOMAIN, "turn": "embedded"},
+    "embedded TURN with TLS": {"turn": "embedded", "dockerHostAddress": "192.168.1.5"},
     "remote host": {"docker:host": "ssh://deploy@video.example.org", "dockerHostAddress": "192.0.2.7#10001"},
 }
 

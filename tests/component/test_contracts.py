@@ -51,6 +51,7 @@ OUTPUT_IS_SECRET: Final = {
     "caCertificate": False,
     "firewallRules": False,
     "containers": False,
+    "turn": True,
 }
 """Every stack output that there may be."""
 

@@ -67,6 +67,20 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "letsencryptEmail": [("admin@example.org", "admin@example.org"), ("a.b+c@x-y.example", "a.b+c@x-y.example")],
     "letsencryptUseStaging": _BOOLEANS,
     "letsencryptAcmeServer": [("https://acme.example.org/directory", "https://acme.example.org/directory")],
+    "turn": [("external", "external"), ("embedded", "embedded")],
+    "turnHost": [
+        ("turn.example.org", "turn.example.org"),
+        ("TURN.Example.Org", "turn.example.org"),
+        ("192.0.2.4", "192.0.2.4"),
+    ],
+    "turnPort": _PORTS,
+    "turnsPort": _PORTS,
+    "turnRelayPorts": [
+        ("49160-49209", (49160, 49209)),
+        ("1024-1523", (1024, 1523)),
+        ("65534-65535", (65534, 65535)),
+    ],
+    "turnSecret": _PASSWORDS,
     "bindAddress": _ADDRESSES,
     "dockerHostAddress": [
         ("192.0.2.10", (HostAddress(ip_address("192.0.2.10"), None),)),
@@ -181,6 +195,28 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
             "https://u:p@acme/",
         )
     ],
+    "turn": [(text, "embedded or external") for text in ("true", "Embedded", "coturn", "none")],
+    "turnHost": [
+        (text, "a host name or an IP address, without port")
+        for text in ("turn.example.org:3478", "turn:turn.example.org", "turn_1.example.org", "a b", "2001:db8::1/64")
+    ],
+    "turnPort": _NO_PORTS,
+    "turnsPort": _NO_PORTS,
+    "turnRelayPorts": [
+        (text, "FIRST-LAST from 1024 to 65535, 2 to 500 ports")
+        for text in (
+            "49160",
+            "49160-49160",
+            "49209-49160",
+            "1023-1100",
+            "65000-65536",
+            "1024-1524",
+            "49160 - 49209",
+            "49160:49209",
+            "٤٩١٦٠-49209",
+        )
+    ],
+    "turnSecret": _NO_PASSWORDS,
     "bindAddress": _NO_ADDRESSES,
     "dockerHostAddress": [
         ("127.0.0.1", "not loopback"),

@@ -12,13 +12,16 @@ from components import services
 from components.services.web import custom_config
 from components.spec import ContainerSpec, SecretRef
 from tests.unit.image_variables import PASSED_BUT_UNREAD, READ
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, load
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL, load
 
 LAN: Final = {"dockerHostAddress": "192.168.1.5"}
 SETTINGS: Final[dict[str, dict[str, str]]] = {
     "defaults": {},
     "domain": {**DOMAIN, **DNS, **STATISTICS},
     "own secrets": OWN_SECRETS,
+    "TURN elsewhere": TURN_EXTERNAL,
+    "TURN": {**LAN, "turn": "embedded"},
+    "TURN without TLS": {**DOMAIN, "turn": "embedded"},
     "STUN": {"stunServers": "stun.example.org:3478,192.0.2.3:443"},
     "guests": {"enableGuests": "true"},
     "accounts": {"authType": "internal"},
@@ -92,7 +95,7 @@ def test_no_value_is_empty_or_has_a_line_break(name: str) -> None:
 def test_passwords_and_keys_travel_as_references(name: str) -> None:
     for spec in services.specs(load(**SETTINGS[name])):
         for variable, value in spec.environment.items():
-            if variable.endswith(("_PASSWORD", "_SECRET")):
+            if variable.endswith(("_PASSWORD", "_SECRET", "_CREDENTIALS")):
                 assert isinstance(value, SecretRef), f"{spec.role} {variable}"
 
 

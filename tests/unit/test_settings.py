@@ -14,7 +14,7 @@ from components.keys import Secret
 from components.problems import Problem, SettingsError
 from components.settings import ENCRYPTED, KEYS, Settings, camel_case
 from tests.unit.given import GOOD
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, load
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
 
 SHORT = "correct-horse-battery"
 
@@ -282,6 +282,8 @@ def test_every_key_reaches_its_attribute(name: str, tmp_path: Path, monkeypatch:
     attributes = [one.name for one in dataclasses.fields(Settings) if camel_case(one.name) == name]
     companions = {
         "enableStatistics": STATISTICS,
+        "turn": TURN_EXTERNAL,
+        "turnHost": TURN_EXTERNAL,
         "publicUrl": {"tls": "self-signed"},
         "tls": {**DOMAIN, "tls": "local-ca"},
         "tlsCertificate": TLS_OWN,

@@ -39,6 +39,7 @@ APPLIED_IN_PLACE: Final[dict[str, Any]] = {"restart": "always", "stop_grace": 60
 CHANGED: Final[dict[str, Any]] = {
     "role": "other",
     "image": "ghcr.io/jitsi/web:stable-11146-3",
+    "command": ("-c", "/other"),
     "environment": {"A": "1"},
     "health": HealthSpec(command=("CMD", "false")),
     "aliases": ("other",),
