@@ -32,14 +32,17 @@ _TOKEN_VARIABLE: Final = "CLOUDFLARE_API_TOKEN"
 
 
 def docker_options(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> dict[str, Any]:
-    """Arguments of docker.Provider from the `docker:` namespace; secret values as secret Outputs."""
+    """Arguments of docker.Provider from the `docker:` namespace; secret values as secret Outputs.
+
+    `host` stays plain text even where it is stored encrypted: the hints that `up` prints need it.
+    """
     options: dict[str, Any] = {}
     for key, argument in _DOCKER.items():
         text = stored.get(f"docker:{key}")
         if text is None:
             continue
         value = json.loads(text) if key in _STRUCTURED else text
-        options[argument] = pulumi.Output.secret(value) if is_secret(f"docker:{key}") else value
+        options[argument] = pulumi.Output.secret(value) if key != "host" and is_secret(f"docker:{key}") else value
     return options
 
 
