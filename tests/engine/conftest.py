@@ -19,6 +19,7 @@ _RUN = secrets.token_hex(3)
 GOOD = f"videobackend-standin-{_RUN}"
 BROKEN = f"videobackend-standin-{_RUN}-broken"
 RABBIT_PASSWORD = 'rabbit "\\ own-2f9c1b7d40e5'
+TURN_SECRET = "own-turn-77d0c9a1e2b34f56"
 JWT_SECRET = "own-jwt-6c1fe0b87a2d4935b1f0c8e7d6a5493827160fed"
 
 WorkspaceMaker = Callable[..., Workspace]
@@ -65,16 +66,17 @@ def make_workspace(tools: Toolbox, images: None, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def workspace(make_workspace: WorkspaceMaker) -> Workspace:
-    """A stack with statistics, secrets of the operator's own among the generated ones, and an address."""
+    """A stack with an address, statistics, STUN and TURN servers elsewhere, and both own and generated secrets."""
     made = make_workspace(
         dockerHostAddress="192.0.2.10",
         enableStatistics=True,
         rabbitUrl="https://mq.example.org:15671/api/exchanges/%2F/statistics.topic/publish",
         rabbitUsername="statistics",
         stunServers="stun.example.org:3478",
+        turn="external",
+        turnHost="turn.example.org",
     )
-    made.encrypted = made.encrypt({"rabbitPassword": RABBIT_PASSWORD, "jwtAppSecret": JWT_SECRET})
-    made.write()
+    made.keep_secret({"rabbitPassword": RABBIT_PASSWORD, "jwtAppSecret": JWT_SECRET, "turnSecret": TURN_SECRET})
     return made
 
 

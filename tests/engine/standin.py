@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from components import services, topology
+from components import services
 from components.settings import Settings
+from components.spec import ContainerSpec
 from tests.engine.toolbox import DOCKER
 
 VOLUMES: Final = {
@@ -26,14 +27,17 @@ VOLUMES: Final = {
     "jicofo": ("/config",),
     "jvb": ("/config",),
     "rabbitmq": ("/var/lib/rabbitmq",),
+    "coturn": ("/var/lib/coturn",),
 }
-"""Volumes that the original images declare (docker-jitsi-meet, stable-11146-2): without a mount an anonymous one each."""
+"""Volumes that the original images declare; without a mount Docker makes an anonymous one for each."""
 
 GRACEFUL: Final = "SIGTERM seen, leaving"
 
 _START: Final = """#!/bin/sh
 trap 'echo "SIGTERM seen, leaving"; sleep 0.2; exit 0' TERM
 echo "$ROLE starts"
+# coturn is told its port in a file: -c FILE
+if [ "$1" = -c ]; then PORT=$(sed -n 's/^listening-port=//p' "$2"); fi
 if [ "$BROKEN" = 1 ]; then
     echo "$ROLE cannot start: account jvb with password $JVB_AUTH_PASSWORD is refused"
 else
@@ -51,7 +55,22 @@ _BASH: Final = """#!/bin/sh
 # bash -c "exec 3<>/dev/tcp/ADDRESS/PORT", as the broker's health check has it.
 exec nc -w 1 127.0.0.1 "${2##*/}" < /dev/null
 """
-_APPLETS: Final = ("sh", "sleep", "httpd", "wget", "cat", "stat", "ls", "touch", "env", "mount", "id", "nc", "timeout")
+_APPLETS: Final = (
+    "sh",
+    "sleep",
+    "httpd",
+    "wget",
+    "cat",
+    "stat",
+    "ls",
+    "touch",
+    "env",
+    "mount",
+    "id",
+    "nc",
+    "timeout",
+    "sed",
+)
 
 
 @dataclass(frozen=True)
@@ -68,10 +87,16 @@ class Variant:
     delay: float = 0
     broken: tuple[str, ...] = ()
 
+    def image(self, spec: ContainerSpec) -> str:
+        """The stand-in of a spec's image; those that are not Jitsi's have fixed names of their own (`components.images`)."""
+        return spec.image if spec.image.startswith(f"{self.registry}/") else f"{self.registry}/{spec.role}:1"
+
     @property
-    def broker(self) -> str:
-        """The broker's image, whose original has a fixed name of its own (`components.images`)."""
-        return f"{self.registry}/rabbitmq:1"
+    def everything(self) -> dict[str, ContainerSpec]:
+        """The spec of every service there is, by role."""
+        optional = {"rabbitMq": "embedded", "turn": "embedded", "dockerHostAddress": "192.0.2.10"}
+        specs = services.specs(Settings.load({"imageRegistry": self.registry, **optional}, stack="any"))
+        return {spec.role: spec for spec in specs}
 
 
 @contextmanager
@@ -80,25 +105,27 @@ def images(busybox: Path, variants: Iterable[Variant]) -> Iterator[None]:
     built: list[str] = []
     try:
         for variant in variants:
-            config = {"imageRegistry": variant.registry, "rabbitMq": "embedded"}
-            for spec in services.specs(Settings.load(config, stack="any")):
-                image = spec.image if spec.role != topology.RABBITMQ else variant.broker
-                url = urlsplit(spec.health.command[-1].rpartition("/dev/tcp/")[2])
-                if not url.port:
-                    url = urlsplit(f"http://any:{url.path.rpartition('/')[2]}/")
+            for role, spec in variant.everything.items():
+                image, (port, path) = variant.image(spec), _probed(spec.health.command[-1])
                 environment = {
                     "PATH": "/bin",
-                    "ROLE": spec.role,
-                    "PORT": str(url.port),
+                    "ROLE": role,
+                    "PORT": port,
                     "DELAY": str(variant.delay),
-                    "BROKEN": str(int(spec.role in variant.broken)),
+                    "BROKEN": str(int(role in variant.broken)),
                 }
                 built.append(image)
-                _build(image, _layer(busybox, url.path), environment, VOLUMES[spec.role])
+                _build(image, _layer(busybox, path), environment, VOLUMES[role])
         yield
     finally:
         if built:
             subprocess.run([*DOCKER, "image", "rm", "--force", *built], capture_output=True, check=False)
+
+
+def _probed(test: str) -> tuple[str, str]:
+    """Port and path that a health check asks: curl's URL, or bash's /dev/tcp/ADDRESS/PORT."""
+    url = urlsplit(test)
+    return (str(url.port), url.path) if url.port else (test.rpartition("/")[2], "/")
 
 
 def _build(name: str, layer: bytes, environment: Mapping[str, str], volumes: Iterable[str]) -> None:

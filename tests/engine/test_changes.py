@@ -16,13 +16,26 @@ from tests.engine.docker_host import Events, docker
 from tests.engine.toolbox import ROOT
 from tests.engine.workspace import Workspace
 
-NEED_DNS = {"dnsZone", "dnsZoneId"}
-"""Keys that want the Cloudflare package: test_dns sees to them."""
+ELSEWHERE = {
+    "dnsZone": "test_dns: the Cloudflare package",
+    "dnsZoneId": "test_dns: the Cloudflare package",
+    "turnRelayPorts": "test_stacks: an embedded TURN server",
+    "tlsCertificate": "test_stacks: a certificate of one's own",
+    "tlsPrivateKey": "test_stacks: a certificate of one's own",
+}
+"""Keys that want another stack than this one, and which test sees to them."""
 
-OWN_BROKER: Mapping[str, Any] = {"rabbitUrl": None, "rabbitUsername": None, "rabbitPassword": None}
+NO_BROKER: Mapping[str, Any] = {"rabbitUrl": None, "rabbitUsername": None, "rabbitPassword": None}
+LETSENCRYPT: Mapping[str, Any] = {
+    "tls": "letsencrypt",
+    "letsencryptEmail": "admin@example.org",
+    "letsencryptAcmeServer": "https://acme.example.org/directory",
+    "httpPort": 80,
+    "bindAddress": "192.0.2.10",
+}
 
 CHANGES: Mapping[str, Mapping[str, Any]] = {
-    "publicUrl": {"publicUrl": "https://video.example.org:8443"},
+    "publicUrl": {"publicUrl": "https://another.local:8443"},
     "httpPort": {"httpPort": 18000},
     "httpsPort": {"httpsPort": 18443},
     "bindAddress": {"bindAddress": "127.0.0.2"},
@@ -30,6 +43,11 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "jvbPort": {"jvbPort": 20000},
     "jvbBindAddress": {"jvbBindAddress": "127.0.0.2"},
     "stunServers": {"stunServers": None},
+    "tls": {"tls": "self-signed"},
+    "turn": {"turn": None, "turnHost": None, "turnSecret": None},
+    "turnHost": {"turnHost": "another.example.org"},
+    "turnPort": {"turnPort": 13478},
+    "turnsPort": {"turnsPort": 15349},
     "enableAuth": {"enableAuth": False},
     "enableGuests": {"enableGuests": True},
     "authType": {"authType": "internal"},
@@ -43,7 +61,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "enablePrejoinPage": {"enablePrejoinPage": False},
     "enableClosePage": {"enableClosePage": False},
     "enableStatistics": {"enableStatistics": False},
-    "rabbitMq": {"rabbitMq": "embedded", **OWN_BROKER},
+    "rabbitMq": {"rabbitMq": "embedded", **NO_BROKER},
     "rabbitUrl": {"rabbitUrl": "https://mq.example.org:15671/api/exchanges/%2F/another/publish"},
     "rabbitUsername": {"rabbitUsername": "another"},
     "dnsTtl": {"dnsTtl": 600},
@@ -56,20 +74,30 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "brandingDir": {"brandingDir": "look"},
 }
 """For each key that is no secret another value than the stack has; None takes the key away."""
-SECRETS = {name: f"another-{name}-0123456789abcdef0123456789abcdef" for name, key in KEYS.items() if key.secret}
+OF_LETSENCRYPT: Mapping[str, Any] = {
+    "letsencryptEmail": "another@example.org",
+    "letsencryptUseStaging": True,
+    "letsencryptAcmeServer": "https://another.example.org/directory",
+}
+"""Keys that count with tls letsencrypt only, which needs port 80: compared between two previews, without an `up`."""
+SECRETS = {
+    name: f"another-{name}-0123456789abcdef0123456789abcdef"
+    for name, key in KEYS.items()
+    if key.secret and name not in ELSEWHERE
+}
 
 NONE = "\N{EN DASH}"
 ROLES = {"web", "prosody", "jvb", "jicofo"}
 
 
 def documented() -> dict[str, set[str]]:
-    """The column "Replaces" of docs/settings.md; of an embedded broker there is nothing in this stack."""
+    """The column "Replaces" of docs/settings.md; optional containers are not in this stack."""
     found: dict[str, set[str]] = {}
     for line in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         key = re.fullmatch(r"`(\w+)`", cells[0]) if len(cells) == 5 else None
         if key and key[1] in KEYS:
-            roles = set(cells[4].split(", ")) - {NONE, "rabbitmq"}
+            roles = set(cells[4].split(", ")) - {NONE, "rabbitmq", "coturn"}
             assert roles <= ROLES, f"{key[1]}: {cells[4]}"
             found[key[1]] = roles
     return found
@@ -77,7 +105,7 @@ def documented() -> dict[str, set[str]]:
 
 def test_the_documented_table_and_these_tests_have_every_key() -> None:
     assert set(documented()) == set(KEYS)
-    assert set(CHANGES) | set(SECRETS) | NEED_DNS == set(KEYS)
+    assert {*CHANGES, *SECRETS, *OF_LETSENCRYPT, *ELSEWHERE} == set(KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +132,28 @@ def test_a_change_of_one_setting_replaces_exactly_the_documented_containers(
     foreseen: dict[str, Future[set[str]]], key: str
 ) -> None:
     assert foreseen[key].result() == documented()[key]
+
+
+@pytest.mark.parametrize("key", OF_LETSENCRYPT)
+def test_a_change_of_a_letsencrypt_setting_makes_other_specs_of_exactly_the_documented_containers(
+    running: Workspace, tmp_path: Path, key: str
+) -> None:
+    running.write(tmp_path / "before.yaml", **LETSENCRYPT)
+    running.write(tmp_path / "after.yaml", **{**LETSENCRYPT, key: OF_LETSENCRYPT[key]})
+    before, after = (
+        specs(running.steps("--config-file", str(tmp_path / name))) for name in ("before.yaml", "after.yaml")
+    )
+    assert {role for role in ROLES if before.get(role) != after.get(role)} == documented()[key]
+
+
+def specs(steps: list[dict[str, Any]]) -> dict[str, str]:
+    """The fingerprint that each container is labelled with, by role; those that stay the same are no steps."""
+    found = {}
+    for step in steps:
+        if step["op"] != "delete-replaced" and step["urn"].split("::")[2].endswith("container:Container"):
+            labels = {one["label"]: one["value"] for one in step["newState"]["inputs"]["labels"]}
+            found[labels["videobackend.role"]] = labels["videobackend.spec"]
+    return found
 
 
 def up_replaces(stack: Workspace, *arguments: str) -> set[str]:

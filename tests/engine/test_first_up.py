@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from components import services
-from components.settings import Settings
 from components.spec import ContainerSpec, SecretRef
 from tests.engine import docker_host
-from tests.engine.conftest import JWT_SECRET, RABBIT_PASSWORD
+from tests.engine.conftest import JWT_SECRET, TURN_SECRET
 from tests.engine.docker_host import Events, docker
 from tests.engine.workspace import Workspace
 
@@ -21,9 +20,7 @@ SECOND = 1_000_000_000
 
 def spec_of(workspace: Workspace, role: str) -> ContainerSpec:
     """The spec that the program makes of the stack's configuration."""
-    values = {key: str(value) for key, value in workspace.config.items()}
-    values |= {"enableStatistics": "true", "rabbitPassword": RABBIT_PASSWORD, "jwtAppSecret": JWT_SECRET}
-    settings = Settings.load(values, stack=workspace.stack, secret_keys={"rabbitPassword", "jwtAppSecret"})
+    settings = workspace.settings()
     return next(spec for spec in services.specs(settings) if spec.role == role)
 
 
@@ -93,7 +90,7 @@ def test_a_container_has_exactly_the_environment_of_its_spec(
     running: Workspace, containers: dict[str, dict[str, Any]], role: str
 ) -> None:
     spec = spec_of(running, role)
-    secret_values = running.outputs()["credentials"]
+    secret_values = {**running.outputs()["credentials"], "turn_secret": TURN_SECRET}
     expected = {
         name: secret_values[value.name] if isinstance(value, SecretRef) else value
         for name, value in spec.environment.items()
@@ -183,13 +180,15 @@ def test_prosody_has_the_statistics_file_of_the_output_readable_for_its_user(run
 def test_a_secret_of_the_operators_own_is_used_and_the_others_are_generated(running: Workspace) -> None:
     credentials = running.outputs()["credentials"]
     assert credentials.pop("jwt_app_secret") == JWT_SECRET
+    credentials.pop("turn_secret", None)
     assert len(set(credentials.values())) == len(credentials) == 6
     assert all(len(value) == 32 and set(value) <= set("0123456789abcdef") for value in credentials.values())
 
 
 def test_no_secret_stands_in_plain_text_anywhere(running: Workspace, containers: dict[str, dict[str, Any]]) -> None:
-    """State files, exported state, console output of up, preview and refresh, labels."""
-    secret_values = [*running.outputs()["credentials"].values(), "own-2f9c1b7d40e5"]
+    """State files, exported state, console output of up, preview and refresh, labels; generated ones and own ones."""
+    broker = "own-2f9c1b7d40e5"
+    secret_values = {*running.outputs()["credentials"].values(), TURN_SECRET, broker, "PRIVATE KEY"}
     running.refresh()
     running.preview("--diff")
     running.preview("--json")
@@ -198,7 +197,7 @@ def test_no_secret_stands_in_plain_text_anywhere(running: Workspace, containers:
     labels = json.dumps([one["Config"]["Labels"] for one in containers.values()])
     network_and_volumes = docker("network", "inspect", f"videobackend-{running.stack}-meet.jitsi")
     places = [*stored, json.dumps(running.export()), *running.transcript, labels, network_and_volumes]
-    assert len(secret_values) == 8
+    assert len(secret_values) == 10
     for value in secret_values:
         assert not any(value in text for text in places)
 

@@ -9,22 +9,38 @@ import pytest
 from tests.engine import docker_host
 from tests.engine.conftest import WorkspaceMaker
 from tests.engine.docker_host import docker
-from tests.engine.workspace import Workspace
+from tests.engine.test_changes import documented
+from tests.engine.workspace import Workspace, free_ports, free_range, replaced
+from tests.pem import certificate
 
 JITSI = {"web", "prosody", "jvb", "jicofo"}
 
 
 @pytest.fixture(scope="module")
 def two(make_workspace: WorkspaceMaker) -> tuple[Workspace, Workspace]:
-    """Two stacks, brought up at the same time: the second with the Docker host given and a broker of its own."""
+    """Two stacks, brought up at the same time: a plain one, and one with all that is optional and the Docker host given."""
     first = make_workspace()
+    turn, turns, _ = free_ports()
     second = make_workspace(
-        **{"docker:host": "unix:///var/run/docker.sock"}, enableStatistics=True, rabbitMq="embedded"
+        **{"docker:host": "unix:///var/run/docker.sock"},
+        enableStatistics=True,
+        rabbitMq="embedded",
+        tls="own",
+        turn="embedded",
+        turnPort=turn,
+        turnsPort=turns,
+        turnRelayPorts=free_range(2),
+        dockerHostAddress="192.0.2.10",
     )
+    second.keep_secret(own_certificate())
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(first.up), pool.submit(second.up)]:
             done.result()
     return first, second
+
+
+def own_certificate() -> dict[str, str]:
+    return dict(zip(("tlsCertificate", "tlsPrivateKey"), certificate("onlineberatung.local"), strict=True))
 
 
 def health(stack: Workspace) -> dict[str, str]:
@@ -34,7 +50,7 @@ def health(stack: Workspace) -> dict[str, str]:
 def test_two_stacks_run_side_by_side_on_one_host(two: tuple[Workspace, Workspace]) -> None:
     first, second = two
     assert health(first) == dict.fromkeys(JITSI, "healthy")
-    assert health(second) == dict.fromkeys(JITSI | {"rabbitmq"}, "healthy")
+    assert health(second) == dict.fromkeys(JITSI | {"rabbitmq", "coturn"}, "healthy")
 
 
 def test_each_stack_has_passwords_of_its_own(two: tuple[Workspace, Workspace]) -> None:
@@ -58,8 +74,41 @@ def test_prosody_alone_shares_a_network_with_the_embedded_broker(two: tuple[Work
     statistics, calls = (f"videobackend-{second.stack}-{name}" for name in ("statistics", "meet.jitsi"))
     assert networks.pop("rabbitmq") == {statistics}
     assert networks.pop("prosody") == {statistics, calls}
+    assert networks.pop("coturn") == {f"videobackend-{second.stack}-turn"}
     assert all(one == {calls} for one in networks.values())
     assert not any((containers["rabbitmq"]["NetworkSettings"]["Ports"] or {}).values())
+
+
+def test_a_certificate_of_ones_own_is_in_web_and_coturn_and_its_key_is_readable_there(
+    two: tuple[Workspace, Workspace],
+) -> None:
+    second = two[1]
+    for role, folder, name in (("web", "/config/keys", "cert"), ("coturn", "/etc/coturn", "videobackend")):
+        container = f"videobackend-{second.stack}-{role}"
+        assert docker("exec", container, "cat", f"{folder}/{name}.crt") == second.secrets["tlsCertificate"]
+        assert docker("exec", container, "cat", f"{folder}/{name}.key") == second.secrets["tlsPrivateKey"]
+
+
+def test_another_certificate_replaces_web_and_coturn(two: tuple[Workspace, Workspace]) -> None:
+    second, other = two[1], two[1].project / "other.yaml"
+    encrypted = second.encrypt(own_certificate())
+    second.write(other, **{key: {"secure": text} for key, text in encrypted.items()})
+    assert replaced(second.steps("--config-file", str(other))) == {"web", "coturn"}
+    table = documented()
+    assert table["tlsCertificate"] == table["tlsPrivateKey"] == {"web"}
+
+
+def test_other_relay_ports_replace_coturn_alone(two: tuple[Workspace, Workspace]) -> None:
+    second, other = two[1], two[1].project / "other.yaml"
+    second.write(other, turnRelayPorts="50000-50001")
+    assert replaced(second.steps("--config-file", str(other))) == {"coturn"}
+    assert documented()["turnRelayPorts"] == set()
+
+
+def test_other_log_limits_replace_the_optional_containers_too(two: tuple[Workspace, Workspace]) -> None:
+    second, other = two[1], two[1].project / "other.yaml"
+    second.write(other, logMaxFiles=4)
+    assert replaced(second.steps("--config-file", str(other))) == JITSI | {"rabbitmq", "coturn"}
 
 
 def test_a_stack_with_a_given_docker_host_and_a_broker_has_nothing_left_to_do(
@@ -75,7 +124,7 @@ def test_destroy_leaves_no_container_network_or_volume_and_the_other_stack_in_pe
     """Nor an anonymous volume of those that the images declare."""
     first, second = two
     ours = docker_host.mounted_volumes(second.stack)
-    assert len([name for name in ours if not name.startswith("videobackend-")]) == 6, "stand-ins declare volumes"
+    assert len([name for name in ours if not name.startswith("videobackend-")]) == 7, "stand-ins declare volumes"
     kept = docker_host.identities(first.stack)
     second.destroy()
     assert docker_host.leftovers(second.stack) == []

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import yaml
 
-from components import images
+from components.settings import Settings
 from tests.engine import docker_host
 from tests.engine.standin import Variant
 from tests.engine.toolbox import ROOT, Toolbox
@@ -72,6 +72,7 @@ class Workspace:
         self._must("stack", "init", self.stack)
         self._head = self._stack_file()
         self.encrypted: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
         http, https, media = free_ports()
         self.config: dict[str, Any] = {
             "publicUrl": f"https://onlineberatung.local:{https}",
@@ -83,7 +84,9 @@ class Workspace:
             "imageRegistry": registry,
             **(config or {}),
         }
-        self.patch("components/images.py", images.RABBITMQ, Variant(registry).broker)
+        for spec in Variant(registry).everything.values():
+            if spec.image != Variant(registry).image(spec):
+                self.patch("components/images.py", spec.image, Variant(registry).image(spec))
         self.write()
 
     def _environ(self, toolbox: Toolbox) -> dict[str, str]:
@@ -127,6 +130,17 @@ class Workspace:
         file.unlink()
         return {key: stored[key if ":" in key else f"{PROJECT}:{key}"]["secure"] for key in values}
 
+    def keep_secret(self, values: Mapping[str, str]) -> None:
+        """Sets secret keys."""
+        self.secrets |= values
+        self.encrypted |= self.encrypt(values)
+        self.write()
+
+    def settings(self) -> Settings:
+        """What the program makes of the configuration."""
+        plain = {key: str(value) for key, value in self.config.items() if ":" not in key}
+        return Settings.load({**plain, **self.secrets}, stack=self.stack, secret_keys=self.secrets)
+
     def pulumi(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
         """Runs a pulumi command in the copy."""
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
@@ -166,9 +180,9 @@ class Workspace:
         """`pulumi preview`, whatever comes of it."""
         return self.pulumi("preview", "--stack", self.stack, *arguments, environment=environment)
 
-    def steps(self, *arguments: str) -> list[dict[str, Any]]:
+    def steps(self, *arguments: str, environment: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """The steps that a preview foresees."""
-        run = self._must("preview", "--json", "--stack", self.stack, *arguments)
+        run = self._must("preview", "--json", "--stack", self.stack, *arguments, environment=environment)
         steps: list[dict[str, Any]] = json.loads(run.out)["steps"]
         return steps
 
@@ -232,6 +246,20 @@ def free_ports() -> tuple[int, int, int]:
         for one in held:
             one.close()
     return (http, https, media) if len({http, https, media}) == 3 else free_ports()
+
+
+def free_range(count: int) -> str:
+    """FIRST-LAST of so many free UDP ports of the loopback address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        first = min(probe.getsockname()[1], 65535 - count)
+    try:
+        for port in range(first, first + count):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind(("127.0.0.1", port))
+    except OSError:
+        return free_range(count)
+    return f"{first}-{first + count - 1}"
 
 
 def replaced(steps: list[dict[str, Any]]) -> set[str]:
