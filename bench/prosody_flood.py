@@ -5,8 +5,9 @@ rooms close and a thousand events are delivered to a real RabbitMQ. Run twice: w
 the middle. A separate process sends XMPP pings all the time.
 
 Prints, for each run: events sent, lost, twice; the time taken; the median and 95th percentile of the ping's answer time
-idle and during the flood, and the ratio of the medians. Exits with 1 if an event is lost or comes twice, or the ratio
-is above 3.
+idle and during the flood, and the ratio of the medians. Exits with 1 if an event is lost, if one comes twice, or if the
+ratio is above 3. One repetition is no failure: that of the delivery whose connection the stopping broker cut off after
+it had taken the message, because then nobody can know.
 
     python -m bench.prosody_flood [--rooms 1000] [--broker-stop 60] [--prosody system|chroot] [--run up|down|both]
 
@@ -114,6 +115,8 @@ async def _open_rooms(prosody: Prosody, rooms: list[str]) -> tuple[Focus, list[P
 async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, broker_stop: float) -> bool:
     rooms = [f"flood-{number}" for number in range(count)]
     before = prosody.backlog()["delivered"]
+    cut_off_before = prosody.log.count("no connection: closed")
+    failed_before = prosody.log.count("event not delivered")
     focus, moderators, askers = await _open_rooms(prosody, rooms)
     ours, theirs = multiprocessing.Pipe()
     port, shown = prosody.setup.c2s_port, token("*")
@@ -157,12 +160,14 @@ async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, broker_stop: fl
     ratio = statistics.median(flood) / statistics.median(idle)
     print(f"  broker stopped: {stopped:.0f} s" if stopped else "  broker up all the time")
     print(f"  rooms closed: {count}; events: {len(payloads)}, lost: {lost}, twice: {twice}")
-    print(f"  attempts that failed: {prosody.log.count('event not delivered')}")
+    cut_off = prosody.log.count("no connection: closed") - cut_off_before
+    failed = prosody.log.count("event not delivered") - failed_before
+    print(f"  attempts that failed: {failed}, of which cut off in the middle: {cut_off}")
     print(f"  from the first leaving to the last delivery: {flood_ended - flood_began:.1f} s")
     print(f"  ping idle:  {_figures(idle)}")
     print(f"  ping flood: {_figures(flood)}")
     print(f"  ratio of the medians: {ratio:.2f} (at most {MOST_RATIO:g})", flush=True)
-    return not lost and not twice and len(payloads) == count and ratio <= MOST_RATIO
+    return not lost and len(payloads) - count <= cut_off and ratio <= MOST_RATIO
 
 
 def _figures(samples: list[float]) -> str:
