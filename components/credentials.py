@@ -41,7 +41,7 @@ class Credentials(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("videobackend:index:Credentials", name, None, opts)
         lengths = {**dict.fromkeys(PASSWORDS, 32), JWT_SECRET: 64}
-        if settings.turn == "embedded" or settings.turn_secret is not None:
+        if settings.turn is not None:
             lengths[TURN_SECRET] = 32
         if settings.embedded_broker:
             lengths[RABBIT_PASSWORD] = 32

@@ -8,6 +8,7 @@ open the ports stand ready as comments for the operator's own chains (docs/firew
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -36,6 +37,8 @@ class OpenPort:
     """Where it is published; `0.0.0.0` stands for every IPv4 address of the host, `::` for every IPv6 address."""
     why: str
     """What it serves, in a few words without quotation marks."""
+    published: bool = True
+    """True where Docker forwards it to a container, False where a process in the host's network has it."""
 
     @property
     def is_loopback(self) -> bool:
@@ -51,27 +54,34 @@ def rules(settings: Settings) -> dict[str, str]:
 
 
 def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
-    """What the stack publishes on the Docker host."""
-    listed: list[tuple[Literal["tcp", "udp"], int | str, tuple[IpAddress, ...], str]] = [
+    """What of the stack the Docker host is reached at."""
+    listed: list[tuple[Literal["tcp", "udp"], int, tuple[IpAddress, ...], str]] = [
         ("tcp", settings.http_port, settings.web_bind_address, "web, HTTP (httpPort)"),
         ("udp", settings.jvb_port, settings.jvb_bind_address, "jvb, media (jvbPort)"),
     ]
     if settings.tls_mode != "proxy":
         listed.insert(1, ("tcp", settings.https_port, settings.web_bind_address, "web, HTTPS (httpsPort)"))
-    if settings.turn == "embedded":
-        first, last = settings.turn_relay_ports
-        listed += [
-            ("tcp", settings.turn_port, settings.jvb_bind_address, "coturn, TURN (turnPort)"),
-            ("udp", settings.turn_port, settings.jvb_bind_address, "coturn, TURN (turnPort)"),
-            ("udp", f"{first}-{last}", settings.jvb_bind_address, "coturn, relay (turnRelayPorts)"),
-        ]
-        if settings.turn_tls:
-            listed.append(("tcp", settings.turns_port, settings.jvb_bind_address, "coturn, TLS (turnsPort)"))
-    return tuple(
+    published = tuple(
         OpenPort(protocol=protocol, ports=str(port), address=address, why=why)
         for protocol, port, bound, why in listed
         for address in bound
     )
+    return (*published, *_turn_ports(settings))
+
+
+def _turn_ports(settings: Settings) -> Iterable[OpenPort]:
+    """What coturn holds on the Docker host itself."""
+    if settings.turn != "embedded":
+        return
+    relay = "-".join(map(str, settings.turn_relay_ports))
+    for address in settings.jvb_bind_address:
+        held = functools.partial(OpenPort, address=address, published=False)
+        yield held(protocol="tcp", ports=str(settings.turn_port), why="coturn, TURN (turnPort)")
+        yield held(protocol="udp", ports=str(settings.turn_port), why="coturn, TURN (turnPort)")
+        if settings.turn_tls:
+            yield held(protocol="tcp", ports=str(settings.turns_port), why="coturn, TURN with TLS (turnsPort)")
+    ip = settings.relay_address
+    yield OpenPort(protocol="udp", ports=relay, address=ip, why="coturn, relay (turnRelayPorts)", published=False)
 
 
 def input_rules(ports: Iterable[OpenPort]) -> list[str]:
@@ -80,12 +90,12 @@ def input_rules(ports: Iterable[OpenPort]) -> list[str]:
 
 
 def forward_rules(ports: Iterable[OpenPort]) -> list[str]:
-    """Rules for a forward chain that drops by default: ports that Docker publishes; both directions of a connection."""
+    """Rules for a forward chain that drops by default: ports that Docker forwards; both directions of a connection."""
     return [
         f"ct status dnat {_destination(one, 'ct original ')} "
         f"meta l4proto {one.protocol} ct original proto-dst {one.ports} accept"
         for one in ports
-        if not one.is_loopback
+        if one.published and not one.is_loopback
     ]
 
 

@@ -40,7 +40,9 @@ def _ports(settings: Settings) -> Iterator[Problem]:
         ("jvbPort", settings.jvb_port, "jvb's media"),
     ]
     if settings.turn == "embedded":
-        listed += [("turnPort", settings.turn_port, "TURN's"), ("turnsPort", settings.turns_port, "TURN's TLS")]
+        listed.append(("turnPort", settings.turn_port, "TURN's"))
+        if settings.turn_tls:
+            listed.append(("turnsPort", settings.turns_port, "TURN's TLS"))
     taken: dict[int, str] = {}
     for key, number, what in listed:
         if number in taken:
@@ -150,9 +152,8 @@ def _turn(settings: Settings) -> Iterator[Problem]:
         yield Problem("turnHost", repr(settings.turn_host), allowed, remove=True)
     if settings.turn == "embedded" and not any(address.ip.version == 4 for address in settings.addresses):
         allowed = "an IPv4 address because turn is embedded: where clients reach the relay"
-        yield Problem(
-            "dockerHostAddress", ",".join(map(str, settings.addresses)) or None, allowed, example="192.0.2.10"
-        )
+        given = ",".join(map(str, settings.addresses)) or None
+        yield Problem("dockerHostAddress", given, allowed, example="192.0.2.10")
 
 
 def _branding(settings: Settings) -> Iterator[Problem]:
@@ -182,7 +183,20 @@ def _dns(settings: Settings) -> Iterator[Problem]:
 
 
 _RULES: Final = (
-    (_ports, ("http_port", "https_port", "jvb_port", "turn", "turn_port", "turns_port", "turn_relay_ports")),
+    (
+        _ports,
+        (
+            "http_port",
+            "https_port",
+            "jvb_port",
+            "turn",
+            "turn_port",
+            "turns_port",
+            "turn_relay_ports",
+            "tls",
+            "public_url",
+        ),
+    ),
     (_turn, ("turn", "turn_host", "turn_secret", "docker_host_address")),
     (_moderators, ("xmpp_muc_modules", "enable_auth", "auth_type")),
     (
@@ -265,6 +279,16 @@ def _certificate_age(settings: Settings) -> Iterator[str]:
             yield f"tlsCertificate ends in {days} days: get a new one and set tlsCertificate and tlsPrivateKey"
 
 
+def _relay(settings: Settings) -> Iterator[str]:
+    if settings.turn is None and settings.turn_secret is not None:
+        yield "turnSecret has no effect while turn is unset"
+    if settings.turn == "embedded" and not settings.turn_tls:
+        yield (
+            f"turn is embedded and tls is {settings.tls_mode}: TURN has no certificate then and speaks no TLS, so people whose "
+            f"firewall lets nothing but TLS out are not reached; tls own gives it one, turn external is another way"
+        )
+
+
 def _unused(settings: Settings) -> Iterator[str]:
     if settings.embedded_broker and not settings.enable_statistics:
         yield "rabbitMq is embedded and enableStatistics is false: the broker runs and gets no events"
@@ -279,4 +303,4 @@ def _unused(settings: Settings) -> Iterator[str]:
             )
 
 
-_SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _certificate_age, _unused)
+_SMELLS: Final = (_public_port, _advertised, _open_doors, _broker, _certificate_age, _relay, _unused)

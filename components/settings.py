@@ -312,6 +312,18 @@ class Settings:
         return self.turn == "external" or (self.turn == "embedded" and self.tls_mode in ("local-ca", "own"))
 
     @property
+    def turn_address(self) -> IpAddress:
+        """The IPv4 address that clients are told of relays, with turn embedded: a public one reaches most of them."""
+        found = [address for address in self.addresses if address.ip.version == 4]
+        return min(found, key=lambda address: address.is_private).ip
+
+    @property
+    def relay_address(self) -> IpAddress:
+        """The Docker host's own address that relays sit at: another one than clients are told where NAT lies between."""
+        own = [ip for ip in self.jvb_bind_address if ip.version == 4 and not ip.is_unspecified]
+        return own[0] if own else self.turn_address
+
+    @property
     def web_bind_address(self) -> tuple[IpAddress, ...]:
         """Where web's ports are published; behind a proxy on the same machine nobody else needs them."""
         if self.bind_address is not None:

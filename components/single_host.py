@@ -60,8 +60,8 @@ class Placement:
             f"{self.name}-network" if main else f"{self.name}-{name}-network",
             name=self.physical(name),
             driver="bridge",
-            # Nobody outside needs the broker, nor it anybody.
-            internal=name == topology.STATISTICS_NETWORK,
+            # Only calls need the world outside.
+            internal=not main,
             labels=[docker.NetworkLabelArgs(label=LABEL_STACK, value=self.stack)],
             opts=pulumi.ResourceOptions(parent=self.parent, delete_before_replace=True),
         )
@@ -90,14 +90,16 @@ class Placement:
             f"{self.name}-{spec.role}",
             name=name,
             image=spec.image,
-            hostname=spec.role,
+            hostname=None if spec.host_network else spec.role,
+            network_mode="host" if spec.host_network else None,
             command=list(spec.command) or None,
             envs=[_assignment(key, self._resolve(value)) for key, value in sorted(spec.environment.items())],
             labels=self._labels(spec, placed),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=networks[one].name, aliases=list(spec.aliases))
                 for one in spec.networks
-            ],
+            ]
+            or None,
             ports=[
                 docker.ContainerPortArgs(internal=one.internal, external=one.external, protocol=one.protocol, ip=one.ip)
                 for one in spec.ports

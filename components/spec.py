@@ -80,6 +80,8 @@ class ContainerSpec:
     environment: Mapping[str, Value]
     health: HealthSpec
     networks: tuple[str, ...] = (topology.NETWORK,)
+    host_network: bool = False
+    """Shares the host's own network: `networks`, `aliases` and `ports` are empty then."""
     aliases: tuple[str, ...] = ()
     """Names on each of these networks."""
     ports: tuple[PortSpec, ...] = ()

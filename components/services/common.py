@@ -38,9 +38,9 @@ def http_health(port: int, path: str) -> HealthSpec:
     return HealthSpec(command=("CMD", "curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", url))
 
 
-def tcp_health(port: int) -> HealthSpec:
+def tcp_health(port: int, address: str = "127.0.0.1") -> HealthSpec:
     """A health check for an image without curl but with bash: something listens."""
-    return HealthSpec(command=("CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"))
+    return HealthSpec(command=("CMD", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"))
 
 
 def flag(value: bool) -> str:

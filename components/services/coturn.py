@@ -1,7 +1,11 @@
 """coturn: an optional TURN server, for people whose network blocks UDP.
 
 Owns its container and configuration: who may use it (holders of a credential that prosody hands out), and where it
-may relay to (public addresses and the stack's own bridge, never a private network). Its network is its own.
+may relay to (public addresses and the Docker host, whose media port is the bridge; never a private network).
+
+It shares the Docker host's network. In a network of its own, coturn would take the bridge's address, which is its own
+outside, for itself inside; and what docker-proxy before Docker 28 sends back for the bridge comes from an address that
+no permission is for (moby/moby#11998).
 """
 
 from __future__ import annotations
@@ -9,10 +13,9 @@ from __future__ import annotations
 from typing import Final
 
 from components import images, topology
-from components.addresses import IpAddress
 from components.services.common import tcp_health
 from components.settings import Settings
-from components.spec import ContainerSpec, FileSpec, PortSpec, SecretRef
+from components.spec import ContainerSpec, FileSpec, SecretRef
 
 CONFIG: Final = "/etc/coturn/videobackend.conf"
 CERTIFICATE: Final = "/etc/coturn/videobackend.crt"
@@ -26,23 +29,22 @@ DENIED_PEERS: Final = (
     "169.254.0.0-169.254.255.255",
     "172.16.0.0-172.31.255.255",
     "192.0.0.0-192.0.0.255",
+    "192.88.99.0-192.88.99.255",
     "192.168.0.0-192.168.255.255",
     "198.18.0.0-198.19.255.255",
     "224.0.0.0-255.255.255.255",
-    "::-::ffff:ffff:ffff",
-    "64:ff9b::-64:ff9b:ffff:ffff:ffff:ffff:ffff:ffff",
+    "::1-1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     "2001::-2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff",
     "2002::-2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-    "fc00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-    "fe80::-feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-    "ff00::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    "4000::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 )
-"""Everything that is not the public internet (IANA's special-purpose registries), also inside IPv6 (mapped, NAT64,
-6to4, Teredo): a TURN server that relays there opens the host's own networks to whoever holds a credential."""
+"""What is not the public internet (IANA's special-purpose registries but for the documentation's addresses; of IPv6 all
+but 2000::/3), also inside IPv6 (mapped, NAT64, 6to4, Teredo): a TURN server that relays there opens the host's own
+networks to whoever holds a credential. A range from :: on would match every IPv4 address too."""
 
 
 def spec(settings: Settings) -> ContainerSpec:
-    """The TURN server's container. Its own ports are published as they are inside, since it names them to clients."""
+    """The TURN server's container."""
     files = [FileSpec(path=CONFIG, content=SecretRef("turn_config"))]
     if settings.turn_tls:
         files.append(FileSpec(path=CERTIFICATE, content=SecretRef("tls_certificate")))
@@ -53,10 +55,9 @@ def spec(settings: Settings) -> ContainerSpec:
         # The image's own command asks third parties for this machine's address.
         command=("-c", CONFIG),
         environment={"TZ": settings.time_zone},
-        health=tcp_health(settings.turn_port),
-        networks=(topology.TURN_NETWORK,),
-        aliases=(topology.COTURN,),
-        ports=_ports(settings),
+        health=tcp_health(settings.turn_port, str(settings.relay_address)),
+        networks=(),
+        host_network=True,
         files=tuple(files),
         tmpfs={"/tmp": topology.TMPFS["/tmp"]},
         restart=settings.restart_policy,
@@ -65,35 +66,20 @@ def spec(settings: Settings) -> ContainerSpec:
     )
 
 
-def _ports(settings: Settings) -> tuple[PortSpec, ...]:
-    first, last = settings.turn_relay_ports
-    listening: list[PortSpec] = []
-    for ip in map(str, settings.jvb_bind_address):
-        listening += [
-            PortSpec(internal=settings.turn_port, external=settings.turn_port, protocol="tcp", ip=ip),
-            PortSpec(internal=settings.turn_port, external=settings.turn_port, protocol="udp", ip=ip),
-            *(PortSpec(internal=port, external=port, protocol="udp", ip=ip) for port in range(first, last + 1)),
-        ]
-        if settings.turn_tls:
-            port = settings.turns_port
-            listening.append(PortSpec(internal=port, external=port, protocol="tcp", ip=ip))
-    return tuple(sorted(listening, key=lambda one: (one.internal, one.protocol, one.ip)))
-
-
-def relay_address(settings: Settings) -> IpAddress:
-    """The address that clients are told: coturn takes one, and a public one reaches most of them."""
-    found = [address for address in settings.addresses if address.ip.version == 4]
-    return min(found, key=lambda address: address.is_private).ip
-
-
 def config(settings: Settings, secret: str) -> str:
     """coturn's configuration file (turnserver(1))."""
     first, last = settings.turn_relay_ports
+    told, own = settings.turn_address, settings.relay_address
+    bound = [] if any(ip.is_unspecified for ip in settings.jvb_bind_address) else settings.jvb_bind_address
+    reachable = {own: None} | {address.ip: None for address in settings.addresses if address.ip.version == 4}
     lines = [
         "# Written by videobackend: change the stack's configuration, not this file.",
+        *(f"listening-ip={ip}" for ip in bound),
         f"listening-port={settings.turn_port}",
+        f"relay-ip={own}",
         f"min-port={first}",
         f"max-port={last}",
+        *([f"external-ip={told}/{own}"] if told != own else []),
         f"realm={settings.public_url.host}",
         f"server-name={settings.public_url.host}",
         "fingerprint",
@@ -101,13 +87,11 @@ def config(settings: Settings, secret: str) -> str:
         "use-auth-secret",
         f"static-auth-secret={secret}",
         "stale-nonce=600",
-        "# What clients are told instead of the container's own address.",
-        f"external-ip={relay_address(settings)}",
-        "# UDP to public addresses only, and to the bridge.",
+        "# UDP to public addresses and the bridge, and nowhere else.",
         "no-tcp-relay",
         "no-multicast-peers",
         *(f"denied-peer-ip={peers}" for peers in DENIED_PEERS),
-        *(f"allowed-peer-ip={address.ip}" for address in settings.addresses if address.is_private),
+        *(f"allowed-peer-ip={ip}" for ip in reachable),
         "no-cli",
         "no-dtls",
         "no-software-attribute",

@@ -33,6 +33,7 @@ def effective(text: str) -> list[str]:
         ("local", {}),
         ("domain", {**DOMAIN, **STATISTICS}),
         ("loopback", {"bindAddress": "127.0.0.1", "jvbBindAddress": "192.0.2.6"}),
+        ("turn", {"turn": "embedded", "dockerHostAddress": "203.0.113.10", "jvbBindAddress": "10.0.0.5,2001:db8::5"}),
     ],
 )
 def test_the_docker_hosts_script_is_as_reviewed(
@@ -81,6 +82,7 @@ def test_open_ports_are_the_ports_that_the_containers_publish(values: dict[str, 
         (port.protocol, str(port.external), port.ip) for spec in services.specs(settings) for port in spec.ports
     }
     assert {(one.protocol, one.ports, str(one.address)) for one in firewall.open_ports(settings)} == published
+    assert all(one.published for one in firewall.open_ports(settings))
 
 
 def test_a_port_at_loopback_is_offered_to_nobody_and_guarded() -> None:

@@ -44,6 +44,7 @@ CHANGED: Final[dict[str, Any]] = {
     "health": HealthSpec(command=("CMD", "false")),
     "aliases": ("other",),
     "networks": ("other",),
+    "host_network": True,
     "ports": (),
     "files": (FileSpec(path="/a", content="other"),),
     "volumes": (VolumeSpec(name="data", path="/other"),),
