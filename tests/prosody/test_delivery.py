@@ -144,6 +144,8 @@ async def test_a_call_goes_on_if_its_moderator_is_back_after_a_restart(
         await moderator.leave(room)
         payload = await consumer.just_one(room, prosody)
         assert payload in {stop_event(room, left), stop_event(room, left + 1)}
+    records = [file.name for file in prosody.spool.iterdir() if file.suffix in (".call", ".event")]
+    assert records == [], "nothing is left that another restart would make a second event of"
 
 
 async def test_an_event_that_no_queue_takes_waits_for_the_binding(
