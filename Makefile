@@ -62,7 +62,7 @@ plan: ## show every resource with no engine, no Docker, no credentials; of all s
 
 test: ## run all tests; those that need Docker, Prosody or root say so where they are skipped
 	@$(tools) && $(DEV)/python -m pytest -rs $(ARGS)
-	@$(DEV)/python -m pytest -rs -m 'engine or prosody or netns' $(ARGS)
+	@$(DEV)/python -m pytest -rs -m 'engine or prosody or netns or servers' $(ARGS)
 
 lint: lint-python lint-lua lint-shell lint-yaml ## check style and types
 

@@ -74,7 +74,7 @@ def test_prosody_alone_shares_a_network_with_the_embedded_broker(two: tuple[Work
     statistics, calls = (f"videobackend-{second.stack}-{name}" for name in ("statistics", "meet.jitsi"))
     assert networks.pop("rabbitmq") == {statistics}
     assert networks.pop("prosody") == {statistics, calls}
-    assert networks.pop("coturn") == {f"videobackend-{second.stack}-turn"}
+    assert networks.pop("coturn") == {"host"}
     assert all(one == {calls} for one in networks.values())
     assert not any((containers["rabbitmq"]["NetworkSettings"]["Ports"] or {}).values())
 

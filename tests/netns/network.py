@@ -101,6 +101,11 @@ class Network:
         line = ["ip", "netns", "exec", self._namespace(name), *command]
         return subprocess.run(line, input=stdin, capture_output=True, text=True, check=False)
 
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """A server inside a host; who starts it ends it."""
+        line = ["ip", "netns", "exec", self._namespace(name), *command]
+        return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def load(self, script: str) -> None:
         """`nft -f` on the host."""
         self.run(HOST, "nft", "-f", "-", stdin=script)
