@@ -76,7 +76,16 @@ def definitions(password: str) -> str:
                 "arguments": {},
             }
         ],
-        "queues": [{"name": queue, "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}],
+        "queues": [
+            {
+                "name": queue,
+                "vhost": "/",
+                "durable": True,
+                "auto_delete": False,
+                # Events carry no properties, so they are transient: a quorum queue keeps them all the same.
+                "arguments": {"x-queue-type": "quorum"},
+            }
+        ],
         "bindings": [
             {
                 "source": exchange,

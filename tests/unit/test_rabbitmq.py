@@ -47,6 +47,12 @@ def test_its_user_can_publish_to_the_exchange_and_do_nothing_else() -> None:
     assert "a-password" not in rabbitmq.definitions("a-password")
 
 
+def test_its_queue_keeps_events_through_a_restart_of_the_broker() -> None:
+    (queue,) = json.loads(rabbitmq.definitions("a-password"))["queues"]
+    assert queue["durable"]
+    assert queue["arguments"] == {"x-queue-type": "quorum"}, "events are transient messages"
+
+
 def test_the_password_hash_is_rabbitmqs_and_stays_the_same() -> None:
     first, second = rabbitmq.password_hash("a-password"), rabbitmq.password_hash("a-password")
     assert first == second != rabbitmq.password_hash("another")
