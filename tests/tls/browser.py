@@ -117,15 +117,15 @@ class Nginx:
         wait_until(self._listens, "nginx listens", 10)
 
     @classmethod
-    def with_certificate(cls, directory: Path, chain: str, private_key: str) -> Nginx:
-        """A page over TLS."""
+    def with_certificate(cls, directory: Path, chain: str, private_key: str, *, more: str = "") -> Nginx:
+        """A page over TLS; `more` are further lines of its server block."""
         directory.mkdir()
         (directory / "cert.crt").write_text(chain)
         (directory / "cert.key").write_text(private_key)
         port = free_port()
         block = (
             f"server {{ listen 127.0.0.1:{port} ssl; "
-            f"ssl_certificate {directory}/cert.crt; ssl_certificate_key {directory}/cert.key; }}"
+            f"ssl_certificate {directory}/cert.crt; ssl_certificate_key {directory}/cert.key; {more} }}"
         )
         return cls(directory, block, port=port)
 
