@@ -68,6 +68,7 @@ def explanation(role: str, container: str, host: str | None, secrets: Iterable[s
     try:
         run = subprocess.run(
             logs,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=_SECONDS,
