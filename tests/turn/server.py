@@ -14,6 +14,7 @@ from typing import Final
 
 from components.services import coturn
 from components.settings import Settings
+from ops.verify import stun
 from tests.prosody.servers import wait_until
 
 SECRET: Final = "the-shared-secret-0123456789"
@@ -66,6 +67,17 @@ class Coturn:
 def on_this_machine(*command: str) -> subprocess.Popen[bytes]:
     """Starts a command with nothing to say."""
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def answers(probe: socket.socket, address: str, port: int) -> bool:
+    """Whether a STUN server answers this UDP socket: its UDP listeners come after those of TCP."""
+    probe.settimeout(0.2)
+    try:
+        probe.connect((address, port))
+        probe.send(stun.binding_request())
+        return bool(probe.recv(2048))
+    except OSError:
+        return False
 
 
 def listens(address: str, port: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterator
 
@@ -48,6 +49,8 @@ def coturn(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
         pytest.skip(reason)
     running = Coturn(tmp_path_factory.mktemp("coturn"), settings, start=server.on_this_machine)
     try:
+        with socket.socket(type=socket.SOCK_DGRAM) as probe:
+            running.wait(lambda: server.answers(probe, "127.0.0.1", settings.turn_port))
         running.wait(lambda: all(server.listens("127.0.0.1", one) for one in (settings.turn_port, settings.turns_port)))
         yield running
     finally:

@@ -66,8 +66,8 @@ def running(network: Network, directory: Path, settings: Settings, *more: str) -
         return network.start(HOST, *command)
 
     def listens() -> bool:
-        with network.socket(HOST, IPV4, "tcp") as probe:
-            return probe.connect_ex((str(settings.relay_address), settings.turn_port)) == 0
+        with network.socket(HOST, IPV4, "udp") as probe:
+            return server.answers(probe, str(settings.relay_address), settings.turn_port)
 
     coturn = Coturn(directory, settings, start=start, more=more)  # type: ignore[arg-type]
     try:
