@@ -77,6 +77,8 @@ lint-lua:
 	elif command -v luac5.4 >/dev/null; then set -x; luac5.4 -p $(LUA); \
 	elif command -v luac >/dev/null; then set -x; luac -p $(LUA); \
 	else echo "skipped: Lua checks need luacheck or luac (Debian: lua-check)"; fi
+	@if command -v stylua >/dev/null; then set -x; stylua --check $(LUA); \
+	else echo "skipped: the format of Lua needs stylua (cargo install stylua)"; fi
 
 lint-shell:
 	@$(tools)

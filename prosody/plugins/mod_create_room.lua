@@ -7,63 +7,61 @@
 -- does not make it in vain; the client takes not-authorized for "wait for the moderator" and asks again.
 -- Does not check tokens, nor who may enter an open room: Jitsi's mod_auth_token and mod_token_verification do.
 
-local jid = require "util.jid";
-local st = require "util.stanza";
+local jid = require "util.jid"
+local st = require "util.stanza"
 
-local claims = module:require "token_claims";
-local conference = module:require "conference";
-local muc = module:depends "muc";
+local claims = module:require "token_claims"
+local conference = module:require "conference"
+local muc = module:depends "muc"
 
-local FOCUS_XMLNS = "http://jitsi.org/protocol/focus";
-local REFUSAL = "This conference is not open yet. Only a moderator can open it.";
+local FOCUS_XMLNS = "http://jitsi.org/protocol/focus"
+local REFUSAL = "This conference is not open yet. Only a moderator can open it."
 
 local function may_enter(session, from, room_jid, room)
 	return conference.is_service_account(from)
 		or (room and room._data.opened_by_moderator)
-		or claims.may_open(session, room_jid);
+		or claims.may_open(session, room_jid)
 end
 
 local function check_presence(event)
-	local session, stanza, room = event.origin, event.stanza, event.room;
-	if may_enter(session, stanza.attr.from, room.jid, room) then return; end
-	module:log("info", "%s may not open the room %s", stanza.attr.from, room.jid);
-	session.send(st.error_reply(stanza, "cancel", "not-allowed", REFUSAL, module.host));
-	return true;
+	local session, stanza, room = event.origin, event.stanza, event.room
+	if may_enter(session, stanza.attr.from, room.jid, room) then return end
+	module:log("info", "%s may not open the room %s", stanza.attr.from, room.jid)
+	session.send(st.error_reply(stanza, "cancel", "not-allowed", REFUSAL, module.host))
+	return true
 end
 
 -- After token verification (99), before jicofo's waiting queue (8) and everything that changes the room.
-module:hook("muc-room-pre-create", check_presence, 50);
-module:hook("muc-occupant-pre-join", check_presence, 50);
+module:hook("muc-room-pre-create", check_presence, 50)
+module:hook("muc-occupant-pre-join", check_presence, 50)
 
-module:hook("muc-occupant-joined", function (event)
-	if claims.may_open(event.origin, event.room.jid) then
-		event.room._data.opened_by_moderator = true;
-	end
-end, 10);
+module:hook("muc-occupant-joined", function(event)
+	if claims.may_open(event.origin, event.room.jid) then event.room._data.opened_by_moderator = true end
+end, 10)
 
 local function check_conference_request(event)
-	local session, stanza = event.origin, event.stanza;
-	local request = stanza:get_child("conference", FOCUS_XMLNS);
-	if not request or stanza.attr.type == "error" or stanza.attr.type == "result" then return; end
-	local room_jid = jid.prep(jid.bare(request.attr.room));
-	if not room_jid or jid.host(room_jid) ~= module.host then return; end
-	local from = stanza.attr.from or session.full_jid;
-	if may_enter(session, from, room_jid, muc.get_room_from_jid(room_jid)) then return; end
-	module:log("info", "%s may not ask jicofo to open the room %s", from, room_jid);
-	session.send(st.error_reply(stanza, "auth", "not-authorized", REFUSAL, module.host));
-	return true;
+	local session, stanza = event.origin, event.stanza
+	local request = stanza:get_child("conference", FOCUS_XMLNS)
+	if not request or stanza.attr.type == "error" or stanza.attr.type == "result" then return end
+	local room_jid = jid.prep(jid.bare(request.attr.room))
+	if not room_jid or jid.host(room_jid) ~= module.host then return end
+	local from = stanza.attr.from or session.full_jid
+	if may_enter(session, from, room_jid, muc.get_room_from_jid(room_jid)) then return end
+	module:log("info", "%s may not ask jicofo to open the room %s", from, room_jid)
+	session.send(st.error_reply(stanza, "auth", "not-authorized", REFUSAL, module.host))
+	return true
 end
 
 local function watch(host)
-	local context = module:context(host);
-	context:hook("pre-iq/host", check_conference_request, 50);
-	context:hook("pre-iq/bare", check_conference_request, 50);
-	context:hook("pre-iq/full", check_conference_request, 50);
+	local context = module:context(host)
+	context:hook("pre-iq/host", check_conference_request, 50)
+	context:hook("pre-iq/bare", check_conference_request, 50)
+	context:hook("pre-iq/full", check_conference_request, 50)
 end
 
 for host, session in pairs(prosody.hosts) do
-	if session.type == "local" then watch(host); end
+	if session.type == "local" then watch(host) end
 end
-module:hook_global("host-activated", function (host)
-	if prosody.hosts[host].type == "local" then watch(host); end
-end);
+module:hook_global("host-activated", function(host)
+	if prosody.hosts[host].type == "local" then watch(host) end
+end)

@@ -13,201 +13,237 @@
 -- Options: statistics_max_events (10000), statistics_max_age (604800 s), statistics_retry_min and _max (1 s, 60 s),
 -- statistics_request_timeout (30 s), statistics_backlog_allow_ips (loopback).
 
-module:set_global();
+module:set_global()
 
-local http = require "net.http";
-local base64 = require "util.encodings".base64;
-local json = require "util.json";
+local http = require "net.http"
+local base64 = require "util.encodings".base64
+local json = require "util.json"
 
-local settings = module:require "statistics_settings";
-local spool = module:require "statistics_spool";
+local settings = module:require "statistics_settings"
+local spool = module:require "statistics_spool"
 
-if not settings then return; end
+if not settings then return end
 
-local ROUTING_KEY = "STOP_VIDEO_CALL";
+local ROUTING_KEY = "STOP_VIDEO_CALL"
 -- Seconds between two deliveries: most of the time is everybody else's, and the broker is not flooded either.
-local PACE = 0.05;
-local NEAR = 0.8; -- share of a bound at which to warn
-local STILL_CONNECTING = 1; -- seconds until the next look
+local PACE = 0.05
+local NEAR = 0.8 -- share of a bound at which to warn
+local STILL_CONNECTING = 1 -- seconds until the next look
 
-local max_events = module:get_option_number("statistics_max_events", 10000);
-local max_age = module:get_option_number("statistics_max_age", 7 * 24 * 3600);
-local retry_min = module:get_option_number("statistics_retry_min", 1);
-local retry_max = module:get_option_number("statistics_retry_max", 60);
-local request_timeout = module:get_option_number("statistics_request_timeout", 30);
-local allowed_ips = module:get_option_set("statistics_backlog_allow_ips", { "127.0.0.1", "::1", "::ffff:127.0.0.1" });
+local max_events = module:get_option_number("statistics_max_events", 10000)
+local max_age = module:get_option_number("statistics_max_age", 7 * 24 * 3600)
+local retry_min = module:get_option_number("statistics_retry_min", 1)
+local retry_max = module:get_option_number("statistics_retry_max", 60)
+local request_timeout = module:get_option_number("statistics_request_timeout", 30)
+local allowed_ips =
+	module:get_option_set("statistics_backlog_allow_ips", { "127.0.0.1", "::1", "::ffff:127.0.0.1" })
 
-local events = { first = 1, last = 0 }; -- records, oldest first
-local flight = nil; -- { record, request } of the delivery under way
-local pause = 0; -- seconds until the next attempt, 0 when all is well
-local scheduled = false;
-local warned = false;
-local totals = { delivered = 0, dropped = 0 };
-local last_problem = nil;
+local events = { first = 1, last = 0 } -- records, oldest first
+local flight = nil -- { record, request } of the delivery under way
+local pause = 0 -- seconds until the next attempt, 0 when all is well
+local scheduled = false
+local warned = false
+local totals = { delivered = 0, dropped = 0 }
+local last_problem = nil
 
-local function count() return events.last - events.first + 1; end
+local function count() return events.last - events.first + 1 end
 
 local function oldest_age()
-	local oldest = events[events.first];
-	return oldest and math.max(0, os.time() - oldest.left_at) or 0;
+	local oldest = events[events.first]
+	return oldest and math.max(0, os.time() - oldest.left_at) or 0
 end
 
 local function describe(record)
-	return ("%s of room %s, ended %s"):format(ROUTING_KEY, record.room, os.date("!%Y-%m-%dT%H:%M:%SZ", record.left_at));
+	return ("%s of room %s, ended %s"):format(
+		ROUTING_KEY,
+		record.room,
+		os.date("!%Y-%m-%dT%H:%M:%SZ", record.left_at)
+	)
 end
 
 local function remove_first()
-	local record = events[events.first];
-	events[events.first] = nil;
-	events.first = events.first + 1;
-	local removed, problem = spool.remove_event(record);
+	local record = events[events.first]
+	events[events.first] = nil
+	events.first = events.first + 1
+	local removed, problem = spool.remove_event(record)
 	if not removed then
-		module:log("error", "Cannot remove the statistics event %s from disk: %s", record.id, problem);
+		module:log("error", "Cannot remove the statistics event %s from disk: %s", record.id, problem)
 	end
-	return record;
+	return record
 end
 
 local function keep_bounds()
 	while count() > max_events or (count() > 0 and oldest_age() > max_age) do
-		local reason = count() > max_events and "the backlog is full" or "it is too old";
-		totals.dropped = totals.dropped + 1;
-		module:log("error", "Statistics event dropped, %s: %s", reason, describe(remove_first()));
+		local reason = count() > max_events and "the backlog is full" or "it is too old"
+		totals.dropped = totals.dropped + 1
+		module:log("error", "Statistics event dropped, %s: %s", reason, describe(remove_first()))
 	end
-	local near = count() >= NEAR * max_events or oldest_age() >= NEAR * max_age;
+	local near = count() >= NEAR * max_events or oldest_age() >= NEAR * max_age
 	if near and not warned then
-		module:log("warn", "Statistics backlog: %d events of at most %d, the oldest is %d of at most %d seconds old; "
-			.. "beyond that the oldest are dropped. Last problem: %s",
-			count(), max_events, oldest_age(), max_age, last_problem or "none");
+		module:log(
+			"warn",
+			"Statistics backlog: %d events of at most %d, the oldest is %d of at most %d seconds old; "
+				.. "beyond that the oldest are dropped. Last problem: %s",
+			count(),
+			max_events,
+			oldest_age(),
+			max_age,
+			last_problem or "none"
+		)
 	end
-	warned = near;
+	warned = near
 end
 
 -- What the broker expects, to the letter; json.encode only quotes strings here, as it knows no order of keys.
 local function message(record)
 	local payload = ('{"eventType":"%s","videoCallUuid":%s,"timestamp":"%s"}'):format(
-		ROUTING_KEY, json.encode(record.room), os.date("!%Y-%m-%dT%H:%M:%SZ", record.left_at));
+		ROUTING_KEY,
+		json.encode(record.room),
+		os.date("!%Y-%m-%dT%H:%M:%SZ", record.left_at)
+	)
 	return ('{"properties":{},"routing_key":"%s","payload":%s,"payload_encoding":"string"}'):format(
-		ROUTING_KEY, json.encode(payload));
+		ROUTING_KEY,
+		json.encode(payload)
+	)
 end
 
 local function problem_in(body, code)
-	if code == 0 then return "no connection: " .. tostring(body); end
-	if code ~= 200 then return "HTTP status " .. tostring(code); end
-	local answer = json.decode(body or "");
-	if type(answer) ~= "table" or answer.routed ~= true then return "no queue took the message (not routed)"; end
-	return nil;
+	if code == 0 then return "no connection: " .. tostring(body) end
+	if code ~= 200 then return "HTTP status " .. tostring(code) end
+	local answer = json.decode(body or "")
+	if type(answer) ~= "table" or answer.routed ~= true then return "no queue took the message (not routed)" end
+	return nil
 end
 
-local attempt;
+local attempt
 
 local function schedule(delay)
-	if scheduled or flight or count() == 0 then return; end
-	scheduled = true;
-	module:add_timer(delay, attempt);
+	if scheduled or flight or count() == 0 then return end
+	scheduled = true
+	module:add_timer(delay, attempt)
 end
 
 local function finished(problem)
-	flight, last_problem = nil, problem;
+	flight, last_problem = nil, problem
 	if not problem then
-		remove_first();
-		totals.delivered = totals.delivered + 1;
-		pause = 0;
-		return schedule(PACE);
+		remove_first()
+		totals.delivered = totals.delivered + 1
+		pause = 0
+		return schedule(PACE)
 	end
-	pause = math.min(retry_max, math.max(retry_min, pause * 2));
-	module:log("warn", "Statistics event not delivered, next attempt in %g seconds, %d waiting: %s",
-		pause, count(), problem);
-	schedule(pause);
+	pause = math.min(retry_max, math.max(retry_min, pause * 2))
+	module:log(
+		"warn",
+		"Statistics event not delivered, next attempt in %g seconds, %d waiting: %s",
+		pause,
+		count(),
+		problem
+	)
+	schedule(pause)
 end
 
 -- The answer reaches whichever instance of this module is loaded by then, so that a reload sends nothing twice.
-module:hook("statistics-delivery-answered", function (event)
-	if flight and flight.record.id == event.id then finished(event.problem); end
-end);
+module:hook("statistics-delivery-answered", function(event)
+	if flight and flight.record.id == event.id then finished(event.problem) end
+end)
 
 local function give_up_in_time(this)
-	module:add_timer(request_timeout, function ()
-		if this ~= flight or this.answered then return; end
+	module:add_timer(request_timeout, function()
+		if this ~= flight or this.answered then return end
 		-- A connection that is still being made would deliver when it stands; Prosody ends it by itself if it fails.
-		if this.request and not this.request.conn then return STILL_CONNECTING; end
-		this.answered = true;
-		if this.request then http.destroy_request(this.request); end
-		finished(("no answer in %g seconds"):format(request_timeout));
-	end);
+		if this.request and not this.request.conn then return STILL_CONNECTING end
+		this.answered = true
+		if this.request then http.destroy_request(this.request) end
+		finished(("no answer in %g seconds"):format(request_timeout))
+	end)
 end
 
 function attempt()
-	scheduled = false;
-	if flight then return; end
-	keep_bounds();
-	if count() == 0 then return; end
-	local this = { record = events[events.first] };
-	flight = this;
+	scheduled = false
+	if flight then return end
+	keep_bounds()
+	if count() == 0 then return end
+	local this = { record = events[events.first] }
+	flight = this
 	this.request = http.request(settings.url, {
-		method = "POST";
+		method = "POST",
 		headers = {
-			["Authorization"] = "Basic " .. base64.encode(settings.username .. ":" .. settings.password);
-			["Content-Type"] = "application/json";
-		};
-		body = message(this.record);
-		suppress_errors = true;
-		suppress_url = true;
-	}, function (body, code)
-		if this.answered then return; end
-		this.answered = true;
-		prosody.events.fire_event("statistics-delivery-answered", { id = this.record.id, problem = problem_in(body, code) });
-	end);
-	if flight == this then give_up_in_time(this); end
+			["Authorization"] = "Basic " .. base64.encode(settings.username .. ":" .. settings.password),
+			["Content-Type"] = "application/json",
+		},
+		body = message(this.record),
+		suppress_errors = true,
+		suppress_url = true,
+	}, function(body, code)
+		if this.answered then return end
+		this.answered = true
+		prosody.events.fire_event(
+			"statistics-delivery-answered",
+			{ id = this.record.id, problem = problem_in(body, code) }
+		)
+	end)
+	if flight == this then give_up_in_time(this) end
 end
 
 local function add(record)
-	events.last = events.last + 1;
-	events[events.last] = record;
+	events.last = events.last + 1
+	events[events.last] = record
 end
 
-module:hook("statistics-event-ready", function (record)
-	add(record);
-	if not flight then keep_bounds(); end
-	schedule(PACE);
-end);
+module:hook("statistics-event-ready", function(record)
+	add(record)
+	if not flight then keep_bounds() end
+	schedule(PACE)
+end)
 
-module:depends "http";
+module:depends "http"
 module:provides("http", {
-	default_path = "/statistics_backlog";
+	default_path = "/statistics_backlog",
 	route = {
-		GET = function (event)
-			if not allowed_ips:contains(event.request.ip) then return 403; end
-			event.response.headers.content_type = "application/json";
+		GET = function(event)
+			if not allowed_ips:contains(event.request.ip) then return 403 end
+			event.response.headers.content_type = "application/json"
 			return json.encode({
-				events = count(), oldest_age_seconds = oldest_age(),
-				delivered = totals.delivered, dropped = totals.dropped, last_problem = last_problem,
-			});
-		end;
-	};
-});
+				events = count(),
+				oldest_age_seconds = oldest_age(),
+				delivered = totals.delivered,
+				dropped = totals.dropped,
+				last_problem = last_problem,
+			})
+		end,
+	},
+})
 
-local metric_events = module:metric("gauge", "events", "", "Statistics events waiting for the broker", {});
-local metric_age = module:metric("gauge", "oldest_age", "seconds", "Age of the oldest waiting statistics event", {});
-module:hook("stats-update", function ()
-	metric_events:with_labels():set(count());
-	metric_age:with_labels():set(oldest_age());
-end);
+local metric_events = module:metric("gauge", "events", "", "Statistics events waiting for the broker", {})
+local metric_age =
+	module:metric("gauge", "oldest_age", "seconds", "Age of the oldest waiting statistics event", {})
+module:hook("stats-update", function()
+	metric_events:with_labels():set(count())
+	metric_age:with_labels():set(oldest_age())
+end)
 
 function module.save()
 	return {
-		events = events, flight = flight, pause = pause, warned = warned, totals = totals, last_problem = last_problem,
-	};
+		events = events,
+		flight = flight,
+		pause = pause,
+		warned = warned,
+		totals = totals,
+		last_problem = last_problem,
+	}
 end
 
 function module.restore(saved)
-	events, flight, pause, warned = saved.events, saved.flight, saved.pause, saved.warned;
-	totals, last_problem = saved.totals, saved.last_problem;
-	if flight then give_up_in_time(flight); end
-	schedule(pause);
+	events, flight, pause, warned = saved.events, saved.flight, saved.pause, saved.warned
+	totals, last_problem = saved.totals, saved.last_problem
+	if flight then give_up_in_time(flight) end
+	schedule(pause)
 end
 
 function module.load()
-	if module.reloading then return; end
-	for _, record in ipairs(spool.list("event")) do add(record); end
-	schedule(PACE);
+	if module.reloading then return end
+	for _, record in ipairs(spool.list("event")) do
+		add(record)
+	end
+	schedule(PACE)
 end
