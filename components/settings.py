@@ -309,7 +309,7 @@ class Settings:
     @property
     def turn_tls(self) -> bool:
         """True where TURN speaks TLS too: another server's does, ours where this program has the certificate."""
-        return self.turn == "external" or (self.turn == "embedded" and self.tls_mode in ("local-ca", "own"))
+        return self.turn == "external" or (self.turn == "embedded" and self.provides_certificate)
 
     @property
     def turn_address(self) -> IpAddress:
@@ -322,6 +322,11 @@ class Settings:
         """The Docker host's own address that relays sit at: another one than clients are told where NAT lies between."""
         own = [ip for ip in self.jvb_bind_address if ip.version == 4 and not ip.is_unspecified]
         return own[0] if own else self.turn_address
+
+    @property
+    def provides_certificate(self) -> bool:
+        """True where this program holds web's certificate, and not the image or a proxy."""
+        return self.tls_mode in ("local-ca", "own")
 
     @property
     def web_bind_address(self) -> tuple[IpAddress, ...]:

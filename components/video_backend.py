@@ -46,7 +46,7 @@ class VideoBackend(pulumi.ComponentResource):
         credentials = Credentials(f"{name}-credentials", settings, pulumi.ResourceOptions(parent=self))
         secrets = {**credentials.values, **_statistics_secrets(settings, credentials.values)}
         certificates = None
-        if settings.tls_mode in ("local-ca", "own"):
+        if settings.provides_certificate:
             certificates = Certificates(f"{name}-certificates", settings, pulumi.ResourceOptions(parent=self))
             secrets |= {"tls_certificate": certificates.chain, "tls_private_key": certificates.private_key}
         if settings.turn == "embedded":

@@ -72,7 +72,7 @@ def _files(settings: Settings) -> tuple[FileSpec, ...]:
         own = branding.read(settings.branding_dir)
         config += own.config
         files += own.files
-    if settings.tls_mode in ("local-ca", "own"):
+    if settings.provides_certificate:
         files.append(FileSpec(path=topology.WEB_CERTIFICATE, content=SecretRef("tls_certificate")))
         files.append(FileSpec(path=topology.WEB_PRIVATE_KEY, content=SecretRef("tls_private_key")))
     return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config), *files)
