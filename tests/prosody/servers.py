@@ -87,8 +87,8 @@ def find_installations() -> dict[str, Installation | str]:
     }
     if not (chroot / "usr/bin/prosody").exists():
         found["chroot"] = f"no Prosody in {chroot} (debootstrap a Debian trixie with prosody, or set PROSODY_CHROOT)"
-    elif os.geteuid() != 0:
-        found["chroot"] = f"chroot into {chroot} needs root"
+    elif os.geteuid() != 0 or not shutil.which("chroot"):
+        found["chroot"] = f"chroot into {chroot} needs root and the program chroot"
     else:
         found["chroot"] = Installation(name="chroot", root=chroot)
     return found
