@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import pulumi
 
-from components import services
+from components import firewall, services, topology
 from components.settings import DEFAULT_DOCKER_HOST, Settings
-from components.single_host import LABEL_STACK
+from components.single_host import LABEL_ROLE, LABEL_STACK
 from components.spec import PortSpec
 from ops import stackfile
 from ops.errors import OpsError
@@ -122,7 +122,10 @@ def _registry(image: str) -> str:
 
 
 def check_ports(settings: Settings, stack: str) -> None:
-    """That every published port of a local Docker host is free or this stack's own already. Raises OpsError."""
+    """That every port the stack takes of a local Docker host is free or its own already. Raises OpsError.
+
+    Of TURN's relay ports any may be taken: coturn passes over those.
+    """
     if not is_local(settings):
         return
     taken = dict(_published(settings))
@@ -133,6 +136,9 @@ def check_ports(settings: Settings, stack: str) -> None:
                 continue
             if container:
                 raise OpsError(f"{_named(settings, port)} is taken by the container {container}; {_other_port(port)}")
+            _check_free(settings, port)
+    if not _runs(settings, stack, topology.COTURN):
+        for port in _turn_ports(settings):
             _check_free(settings, port)
 
 
@@ -172,12 +178,28 @@ def _check_free(settings: Settings, port: PortSpec) -> None:
 
 def _named(settings: Settings, port: PortSpec) -> str:
     keys = {"httpPort": settings.http_port, "httpsPort": settings.https_port, "jvbPort": settings.jvb_port}
+    keys |= {"turnPort": settings.turn_port, "turnsPort": settings.turns_port} if settings.turn == "embedded" else {}
     key = next((f" ({name})" for name, number in keys.items() if number == port.external), "")
     return f"{port.protocol.upper()} port {port.external}{key}"
 
 
 def _other_port(port: PortSpec) -> str:
     return f"stop it, or choose a port other than {port.external} in the stack file"
+
+
+def _turn_ports(settings: Settings) -> Iterator[PortSpec]:
+    """Where coturn listens, which shares the host's network and so publishes nothing."""
+    for one in firewall.open_ports(settings):
+        if not one.published and one.ports.isdecimal():
+            number = int(one.ports)
+            yield PortSpec(internal=number, external=number, protocol=one.protocol, ip=str(one.address))
+
+
+def _runs(settings: Settings, stack: str, role: str) -> bool:
+    """Whether the stack's container of this role runs."""
+    labels = (f"{LABEL_STACK}={stack}", f"{LABEL_ROLE}={role}")
+    filters = [word for label in labels for word in ("--filter", f"label={label}")]
+    return bool(_run([*_docker(settings), "ps", "--quiet", *filters]).stdout.strip())
 
 
 def _published(settings: Settings) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:

@@ -149,6 +149,48 @@ def test_another_container_that_holds_a_port_is_named(docker: Docker, on_loopbac
     assert f"TCP port {port} (httpsPort) is taken by the container shop" in message
 
 
+@pytest.fixture
+def with_turn(on_loopback: Settings) -> Settings:
+    """Those settings with a TURN server on free ports of the loopback address."""
+    turn, turns = _free_ports(2)
+    return load(
+        httpPort=str(on_loopback.http_port),
+        httpsPort=str(on_loopback.https_port),
+        jvbPort=str(on_loopback.jvb_port),
+        bindAddress="127.0.0.1",
+        jvbBindAddress="127.0.0.1",
+        dockerHostAddress="192.0.2.10",
+        turn="embedded",
+        turnPort=str(turn),
+        turnsPort=str(turns),
+    )
+
+
+def test_free_ports_are_fine_for_turn_too(docker: Docker, with_turn: Settings) -> None:
+    docker("")
+    preflight.check_ports(with_turn, "dev")
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [("turnPort", socket.SOCK_STREAM), ("turnPort", socket.SOCK_DGRAM), ("turnsPort", socket.SOCK_STREAM)],
+)
+def test_a_port_of_turn_which_shares_the_hosts_network_is_checked_unless_coturn_runs(
+    docker: Docker, with_turn: Settings, key: str, kind: int
+) -> None:
+    port = {"turnPort": with_turn.turn_port, "turnsPort": with_turn.turns_port}[key]
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", port))
+        if kind == socket.SOCK_STREAM:
+            holder.listen()
+        docker("")
+        assert f"port {port} ({key}) is taken by another program" in _refused(
+            lambda: preflight.check_ports(with_turn, "dev")
+        )
+        docker("if 'label=videobackend.role=coturn' in words: print('4f5e6d7c8b9a')")
+        preflight.check_ports(with_turn, "dev")
+
+
 def test_the_ports_of_a_remote_host_are_not_this_machines(docker: Docker) -> None:
     docker("sys.exit('not to be asked')")
     preflight.check_ports(_at("ssh://me@box"), "dev")
