@@ -1,7 +1,8 @@
 """What must be there before `pulumi up` makes anything: settings, Docker, images or a way to them, free ports.
 
-Owns these checks and their messages, and what a first use finds out about this machine. Changes nothing. Asks
-Docker through its CLI; where that is missing, Pulumi's own messages must do.
+Owns these checks and their messages, what a first use finds out about this machine, and whether all containers run
+after an `up` that had nothing to do with them. Changes nothing. Asks Docker through its CLI; where that is missing,
+Pulumi's own messages must do.
 """
 
 from __future__ import annotations
@@ -153,6 +154,20 @@ def check_not_elsewhere(settings: Settings, stack: str) -> None:
             f"state is lost): use that checkout, give this stack another name, or remove them: "
             f"docker rm --force {' '.join(names)}"
         )
+
+
+def check_running(settings: Settings, stack: str) -> None:
+    """That none of the stack's containers is down: the engine does not look at those it leaves. Raises OpsError."""
+    columns = f'{{{{.Label "{LABEL_ROLE}"}}}}\t{{{{.Names}}}}\t{{{{.Status}}}}'
+    run = _run([*_docker(settings), "ps", "--all", "--filter", f"label={LABEL_STACK}={stack}", "--format", columns])
+    for line in run.stdout.splitlines():
+        role, name, status = line.split("\t")
+        if not status.startswith("Up ") or "(unhealthy)" in status or "(Paused)" in status:
+            docker = " ".join(_docker(settings))
+            raise OpsError(
+                f"{role} does not run as it should, and no change of the stack mends it ({status}): "
+                f"{docker} logs --tail 20 {name} may say why, {docker} restart {name} starts it again"
+            )
 
 
 def _check_free(settings: Settings, port: PortSpec) -> None:

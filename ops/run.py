@@ -35,6 +35,7 @@ def operate(command: str, stack: str, *, yes: bool) -> int:
     terminal = _interactive()
     if place.note:
         print(place.note, flush=True)
+    settings = None
     if command == "destroy":
         if place.embedded and place.is_empty:
             print(f"stack {stack!r} is not up: there is nothing to destroy")
@@ -43,7 +44,7 @@ def operate(command: str, stack: str, *, yes: bool) -> int:
             raise OpsError(f"destroy asks before it removes anything, and here is no terminal: make {command} YES=1")
         _ready_to_look(place)
     else:
-        _ready_to_make(place, command)
+        settings = _ready_to_make(place, command)
         yes = yes or not terminal
     cli = local.find_cli(place)
     if place.embedded:
@@ -57,6 +58,8 @@ def operate(command: str, stack: str, *, yes: bool) -> int:
     arguments += [] if terminal else ["--non-interactive"]
     code = _pulumi(place, cli, arguments)
     if code == 0 and command == "up":
+        if settings:
+            preflight.check_running(settings, stack)
         print(_summary(place, cli))
     return code
 
@@ -115,23 +118,29 @@ def _interactive() -> bool:
     return drawn and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _ready_to_make(place: Place, command: str) -> None:
-    """Everything that must hold before `up`, `preview` or `refresh`; with embedded defaults the copy is written."""
+def _ready_to_make(place: Place, command: str) -> Settings | None:
+    """Everything that must hold before `up`, `preview` or `refresh`; with embedded defaults the copy is written.
+
+    Returns the settings, None where Docker cannot be asked with them.
+    """
     content, dropped = local.next_copy(place) if place.embedded else (stackfile.read(place.tracked), [])
     if content.get("environment"):
-        return  # values from there are only the engine's to see
+        return None  # values from there are only the engine's to see
     settings = _checked(place, content)
     if place.embedded:
         content = _with_docker_host(place, content)
         content = _with_address(place, content, _checked(place, content))
         settings = _checked(place, content)
         _write_copy(place, content, dropped)
-    if not preflight.check_docker(settings) or command != "up":
-        return
+    if not preflight.check_docker(settings):
+        return None
+    if command != "up":
+        return settings
     if place.embedded and place.is_empty:
         preflight.check_not_elsewhere(settings, place.stack)
     preflight.check_ports(settings, place.stack)
     preflight.check_images(settings)
+    return settings
 
 
 def _ready_to_look(place: Place) -> None:

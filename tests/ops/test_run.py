@@ -41,6 +41,10 @@ import sys
 if "context" in sys.argv:
     print("{context}")
 """
+DOWN = """
+if any("Status" in word for word in sys.argv):
+    print("prosody", "videobackend-dev-prosody", "Exited (1) 2 hours ago", sep="\\t")
+"""
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
@@ -131,6 +135,14 @@ def test_up_ends_with_what_matters(ready: Project, ops: Ops) -> None:
     assert "add to /etc/hosts: 192.0.2.44 x.invalid" in said
     assert "make outputs NAME=caCertificate > videobackend-ca.pem" in said
     assert "make outputs SHOW_SECRETS=1" in said
+
+
+def test_up_does_not_call_it_up_while_a_container_is_down(ready: Project, ops: Ops) -> None:
+    ready.program("docker", DOCKER.format(context=DEFAULT_HOST) + DOWN)
+    run = ops("up")
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: prosody does not run as it should")
+    assert "The video backend is up" not in run.stdout
 
 
 def test_a_second_up_finds_all_in_place_and_changes_no_file(ready: Project, ops: Ops) -> None:
