@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from components.addresses import HostAddress, IpAddress, PublicUrl, is_host, parse_ip
 
@@ -181,12 +181,6 @@ def rabbit_url(text: str) -> str:
     if url.query or url.fragment or not re.fullmatch(r"/api/exchanges/[^/]+/[^/]+/publish", url.path):
         raise Invalid(allowed)
     return text
-
-
-def rabbit_exchange(url: str) -> tuple[str, str]:
-    """Virtual host and exchange of a publish URL that `rabbit_url` took."""
-    _, _, _, vhost, exchange, _ = urlsplit(url).path.split("/")
-    return unquote(vhost), unquote(exchange)
 
 
 def rabbit_mq(text: str) -> str:

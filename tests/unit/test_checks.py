@@ -114,8 +114,3 @@ def test_local_and_public_names_are_told_apart(host: str, local: bool, public: b
 def test_private_addresses_are_those_that_only_their_own_network_reaches(address: str, private: bool) -> None:
     (one,) = checks.host_addresses(address)
     assert one.is_private is private
-
-
-def test_the_publish_url_names_vhost_and_exchange() -> None:
-    url = checks.rabbit_url("http://mq:15672/api/exchanges/%2F/statistics.topic/publish")
-    assert checks.rabbit_exchange(url) == ("/", "statistics.topic")
