@@ -285,7 +285,7 @@ def _relay(settings: Settings) -> Iterator[str]:
     if settings.turn == "embedded" and not settings.turn_tls:
         yield (
             f"turn is embedded and tls is {settings.tls_mode}: TURN has no certificate then and speaks no TLS, so people whose "
-            f"firewall lets nothing but TLS out are not reached; tls own gives it one, turn external is another way"
+            f"firewall lets nothing but TLS out are not reached; tls own or letsencrypt gives it one, turn external is another way"
         )
 
 

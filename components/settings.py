@@ -113,7 +113,7 @@ class Settings:
         checks.port,
         "5349",
         env="TURNS_PORT",
-        doc="TURN's port for TLS; embedded: with tls local-ca and own, whose certificate it shares",
+        doc="TURN's port for TLS; embedded: with tls local-ca, own and letsencrypt, whose certificate it shares",
     )
     turn_relay_ports: tuple[int, int] = key(
         checks.relay_ports, "49160-49209", doc="turn embedded: UDP ports that it relays through, one for each relay"
@@ -308,8 +308,9 @@ class Settings:
 
     @property
     def turn_tls(self) -> bool:
-        """True where TURN speaks TLS too: another server's does, ours where this program has the certificate."""
-        return self.turn == "external" or (self.turn == "embedded" and self.provides_certificate)
+        """True where TURN speaks TLS too: another server's does, ours where it can have web's certificate."""
+        certificate = self.provides_certificate or self.tls_mode == "letsencrypt"
+        return self.turn == "external" or (self.turn == "embedded" and certificate)
 
     @property
     def turn_address(self) -> IpAddress:

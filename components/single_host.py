@@ -49,9 +49,13 @@ class Placement:
     def place(self, specs: Sequence[ContainerSpec]) -> dict[str, docker.Container]:
         """Makes the networks, then each service after the ones it waits for; by role."""
         networks = {name: self._network(name) for name in dict.fromkeys(one for spec in specs for one in spec.networks)}
+        volumes: dict[str, docker.Volume] = {}
         placed: dict[str, docker.Container] = {}
         for spec in specs:
-            placed[spec.role] = self._container(spec, networks, placed)
+            for one in spec.volumes:
+                if one.name not in volumes:
+                    volumes[one.name] = self._volume(one.name, spec.role)
+            placed[spec.role] = self._container(spec, networks, volumes, placed)
         return placed
 
     def _network(self, name: str) -> docker.Network:
@@ -70,6 +74,7 @@ class Placement:
         self,
         spec: ContainerSpec,
         networks: Mapping[str, docker.Network],
+        volumes: Mapping[str, docker.Volume],
         placed: Mapping[str, docker.Container],
     ) -> docker.Container:
         name = self.physical(spec.role)
@@ -93,6 +98,7 @@ class Placement:
             hostname=None if spec.host_network else spec.role,
             network_mode="host" if spec.host_network else None,
             command=list(spec.command) or None,
+            user=spec.user,
             envs=[_assignment(key, self._resolve(value)) for key, value in sorted(spec.environment.items())],
             labels=self._labels(spec, placed),
             networks_advanced=[
@@ -105,7 +111,12 @@ class Placement:
                 for one in spec.ports
             ],
             uploads=[self._upload(one) for one in spec.files],
-            volumes=[self._mount(spec, one.name, one.path) for one in spec.volumes],
+            volumes=[
+                docker.ContainerVolumeArgs(
+                    volume_name=volumes[one.name].name, container_path=one.path, read_only=one.read_only or None
+                )
+                for one in spec.volumes
+            ],
             tmpfs=dict(spec.tmpfs),
             read_only=spec.read_only,
             healthcheck=_healthcheck(spec.health),
@@ -136,17 +147,16 @@ class Placement:
             labels[LABEL_SESSION] = placed[spec.session_with].id
         return [docker.ContainerLabelArgs(label=label, value=value) for label, value in sorted(labels.items())]
 
-    def _mount(self, spec: ContainerSpec, name: str, path: str) -> docker.ContainerVolumeArgs:
-        volume = docker.Volume(
+    def _volume(self, name: str, role: str) -> docker.Volume:
+        return docker.Volume(
             f"{self.name}-{name}",
             name=self.physical(name),
             labels=[
                 docker.VolumeLabelArgs(label=LABEL_STACK, value=self.stack),
-                docker.VolumeLabelArgs(label=LABEL_ROLE, value=spec.role),
+                docker.VolumeLabelArgs(label=LABEL_ROLE, value=role),
             ],
             opts=pulumi.ResourceOptions(parent=self.parent),
         )
-        return docker.ContainerVolumeArgs(volume_name=volume.name, container_path=path)
 
     def _upload(self, file: FileSpec) -> docker.ContainerUploadArgs:
         if isinstance(file.content, bytes):

@@ -50,10 +50,11 @@ class FileSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeSpec:
-    """A named volume, for what outlives the container."""
+    """A named volume, for what outlives the container; services that name the same one share it."""
 
     name: str
     path: str
+    read_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,8 @@ class ContainerSpec:
     image: str
     command: tuple[str, ...] = ()
     """Arguments instead of the image's own; empty for those."""
+    user: str | None = None
+    """UID:GID instead of the image's own user."""
     environment: Mapping[str, Value]
     health: HealthSpec
     networks: tuple[str, ...] = (topology.NETWORK,)

@@ -3,6 +3,8 @@
 Owns its container and configuration: who may use it (holders of a credential that prosody hands out), and where it
 may relay to (public addresses and the Docker host, whose media port is the bridge; never a private network).
 
+With tls letsencrypt its certificate is the one that web keeps and renews on its volume; otherwise it is uploaded.
+
 It shares the Docker host's network. In a network of its own, coturn would take the bridge's address, which is its own
 outside, for itself inside; and what docker-proxy before Docker 28 sends back for the bridge comes from an address that
 no permission is for (moby/moby#11998).
@@ -13,11 +15,13 @@ from __future__ import annotations
 from typing import Final
 
 from components import images, topology
+from components.services import web
 from components.services.common import tcp_health
 from components.settings import Settings
 from components.spec import ContainerSpec, FileSpec, SecretRef
 
 CONFIG: Final = "/etc/coturn/videobackend.conf"
+START: Final = "/etc/coturn/videobackend.sh"
 CERTIFICATE: Final = "/etc/coturn/videobackend.crt"
 PRIVATE_KEY: Final = "/etc/coturn/videobackend.key"
 
@@ -43,22 +47,39 @@ but 2000::/3), also inside IPv6 (mapped, NAT64, 6to4, Teredo): a TURN server tha
 networks to whoever holds a credential. A range from :: on would match every IPv4 address too."""
 
 
+RENEWING: Final = f"""\
+#!/bin/sh
+# Written by videobackend. At SIGUSR2 coturn reads its certificate again, which web renews; connections go on.
+(while sleep 43200; do kill -USR2 $$; done) &
+exec turnserver -c {CONFIG}
+"""
+"""Becomes coturn, and twice a day, as often as web looks for a new certificate, tells it to look too."""
+
+
 def spec(settings: Settings) -> ContainerSpec:
     """The TURN server's container."""
     files = [FileSpec(path=CONFIG, content=SecretRef("turn_config"))]
-    if settings.turn_tls:
+    shares_volume = settings.tls_mode == "letsencrypt"
+    if shares_volume:
+        files.append(FileSpec(path=START, content=RENEWING))
+    elif settings.turn_tls:
         files.append(FileSpec(path=CERTIFICATE, content=SecretRef("tls_certificate")))
         files.append(FileSpec(path=PRIVATE_KEY, content=SecretRef("tls_private_key")))
     return ContainerSpec(
         role=topology.COTURN,
         image=images.COTURN,
         # The image's own command asks third parties for this machine's address.
-        command=("-c", CONFIG),
+        command=("sh", START) if shares_volume else ("-c", CONFIG),
+        # The private key there is readable for web's user alone.
+        user=web.USER if shares_volume else None,
         environment={"TZ": settings.time_zone},
         health=tcp_health(settings.turn_port, str(settings.relay_address)),
         networks=(),
         host_network=True,
         files=tuple(files),
+        volumes=(web.storage(read_only=True),) if shares_volume else (),
+        # web is healthy once it has the certificate; without one coturn would start without TLS.
+        starts_after=(topology.WEB,) if shares_volume else (),
         tmpfs={"/tmp": topology.TMPFS["/tmp"]},
         restart=settings.restart_policy,
         log_max_size=settings.log_max_size,
@@ -101,7 +122,15 @@ def config(settings: Settings, secret: str) -> str:
         "userdb=/tmp/turndb",
     ]
     if settings.turn_tls:
-        lines += [f"tls-listening-port={settings.turns_port}", f"cert={CERTIFICATE}", f"pkey={PRIVATE_KEY}"]
+        certificate, private_key = _certificate(settings)
+        lines += [f"tls-listening-port={settings.turns_port}", f"cert={certificate}", f"pkey={private_key}"]
     else:
         lines += ["no-tls"]
     return "\n".join(lines) + "\n"
+
+
+def _certificate(settings: Settings) -> tuple[str, str]:
+    """Where certificate chain and private key lie in the container."""
+    if settings.tls_mode == "letsencrypt":
+        return web.letsencrypt_files(settings)
+    return CERTIFICATE, PRIVATE_KEY

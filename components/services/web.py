@@ -6,10 +6,15 @@ image reaches go into custom-config.js, which the image appends to the config.js
 
 from __future__ import annotations
 
+from typing import Final
+
 from components import branding, topology
 from components.services.common import flag, http_health, shared
 from components.settings import Settings
 from components.spec import ContainerSpec, FileSpec, PortSpec, SecretRef, Value, VolumeSpec
+
+USER: Final = "1000:1000"
+"""The image's user (`s6`), who owns what is on its volume."""
 
 
 def spec(settings: Settings) -> ContainerSpec:
@@ -28,8 +33,19 @@ def spec(settings: Settings) -> ContainerSpec:
             for ip in settings.web_bind_address
         ),
         files=_files(settings),
-        volumes=(VolumeSpec(name="web-storage", path=topology.WEB_STORAGE),),
+        volumes=(storage(),),
     )
+
+
+def storage(*, read_only: bool = False) -> VolumeSpec:
+    """The volume with the image's certificates."""
+    return VolumeSpec(name="web-storage", path=topology.WEB_STORAGE, read_only=read_only)
+
+
+def letsencrypt_files(settings: Settings) -> tuple[str, str]:
+    """Where on that volume the image keeps the certificate chain and private key that it gets by ACME."""
+    folder = f"{topology.WEB_STORAGE}/acme-certs/{settings.public_url.host}"
+    return f"{folder}/fullchain.pem", f"{folder}/key.pem"
 
 
 def _environment(settings: Settings) -> dict[str, Value]:

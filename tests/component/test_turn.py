@@ -35,7 +35,8 @@ def test_the_container_shares_the_hosts_network_and_publishes_nothing(name: str)
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_containers_command_is_ours(name: str) -> None:
     containers = scenario(name).containers
-    assert containers["coturn"].inputs["command"] == ["-c", "/etc/coturn/videobackend.conf"]
+    uploaded = {one["file"] for one in containers["coturn"].inputs["uploads"]}
+    assert containers["coturn"].inputs["command"][-1] in uploaded, "the image's own asks third parties"
     assert not [one for role, one in containers.items() if role != "coturn" and "command" in one.inputs]
 
 
@@ -50,6 +51,14 @@ def test_prosody_coturn_and_the_output_share_one_generated_secret(name: str) -> 
     assert isinstance(config["content"], Sealed)
     assert f"static-auth-secret={secret}\n" in reveal(config)["content"]
     assert Sealed(f"TURN_CREDENTIALS={secret}") in recording.containers["prosody"].inputs["envs"]
+
+
+def test_with_letsencrypt_coturn_and_web_share_one_volume_which_coturn_only_reads() -> None:
+    recording = scenario("embedded TURN")
+    (ours,), (webs,) = (recording.containers[role].inputs["volumes"] for role in ("coturn", "web"))
+    assert ours == {**webs, "readOnly": True}
+    assert "readOnly" not in webs
+    assert recording.containers["coturn"].inputs["user"] == "1000:1000"
 
 
 def test_with_tls_coturn_has_the_certificate_of_web() -> None:

@@ -36,9 +36,10 @@ GRACEFUL: Final = "SIGTERM seen, leaving"
 _START: Final = """#!/bin/sh
 trap 'echo "SIGTERM seen, leaving"; sleep 0.2; exit 0' TERM
 echo "$ROLE starts"
-# coturn is told where to listen in a file: -c FILE
-if [ "$1" = -c ]; then
-    PORT=$(sed -n 's/^listening-ip=//p' "$2"):$(sed -n 's/^listening-port=//p' "$2")
+# coturn is told where to listen in a file.
+file=/etc/coturn/videobackend.conf
+if [ -f $file ]; then
+    PORT=$(sed -n 's/^listening-ip=//p' $file):$(sed -n 's/^listening-port=//p' $file)
 fi
 if [ "$BROKEN" = 1 ]; then
     echo "$ROLE cannot start: account jvb with password $JVB_AUTH_PASSWORD is refused"
@@ -66,6 +67,7 @@ _APPLETS: Final = (
     "stat",
     "ls",
     "touch",
+    "chown",
     "env",
     "mount",
     "id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -87,6 +88,43 @@ def test_a_certificate_of_ones_own_is_in_web_and_coturn_and_its_key_is_readable_
         container = f"videobackend-{second.stack}-{role}"
         assert docker("exec", container, "cat", f"{folder}/{name}.crt") == second.secrets["tlsCertificate"]
         assert docker("exec", container, "cat", f"{folder}/{name}.key") == second.secrets["tlsPrivateKey"]
+
+
+def test_with_letsencrypt_coturn_starts_after_web_and_reads_the_certificates_on_its_volume(
+    make_workspace: WorkspaceMaker,
+) -> None:
+    turn, turns, _ = free_ports()
+    subnet = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", "bridge").strip()
+    here = str(ipaddress.ip_network(subnet)[1])
+    stack = make_workspace(
+        publicUrl="https://video.example.org",
+        letsencryptEmail="admin@example.org",
+        httpPort=80,
+        bindAddress=here,
+        turn="embedded",
+        turnPort=turn,
+        turnsPort=turns,
+        turnRelayPorts=free_range(2),
+        dockerHostAddress=here,
+    )
+    record = docker_host.Events(stack.stack)
+    try:
+        stack.up()
+    finally:
+        record.close()
+    lives = [(one.role, one.action) for one in record.since(0)]
+    assert lives.index(("web", "health_status: healthy")) < lives.index(("coturn", "start"))
+    containers = docker_host.containers(stack.stack)
+    web, coturn = containers["web"], containers["coturn"]
+    webs, ours = (
+        next(one for one in container["Mounts"] if one["Destination"] == "/storage") for container in (web, coturn)
+    )
+    assert (ours["Name"], webs["RW"], ours["RW"]) == (webs["Name"], True, False)
+    kept = "umask 077; echo key > /storage/key; chown 1000:1000 /storage/key"
+    docker("exec", f"videobackend-{stack.stack}-web", "sh", "-c", kept)
+    assert docker("exec", f"videobackend-{stack.stack}-coturn", "cat", "/storage/key") == "key\n"
+    run = stack.preview("--refresh", "--expect-no-changes")
+    assert run.code == 0, run.text
 
 
 def test_another_certificate_replaces_web_and_coturn(two: tuple[Workspace, Workspace]) -> None:

@@ -28,15 +28,18 @@ def missing() -> str | None:
 
 
 class Coturn:
-    """Starts at once; `stop` ends it."""
+    """Starts at once, by `script` where there is one; `stop` ends it."""
 
-    def __init__(self, directory: Path, settings: Settings, *, start: Start, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, settings: Settings, *, start: Start, more: Sequence[str] = (), script: str | None = None
+    ) -> None:
         directory.mkdir(exist_ok=True)
         self.log = directory / "log"
         text = coturn.config(settings, SECRET)
+        self.certificate, self.private_key = directory / "certificate.pem", directory / "key.pem"
         moved = {
-            coturn.CERTIFICATE: directory / "certificate.pem",
-            coturn.PRIVATE_KEY: directory / "key.pem",
+            coturn.CERTIFICATE: self.certificate,
+            coturn.PRIVATE_KEY: self.private_key,
             "pidfile=/tmp/turnserver.pid": f"pidfile={directory}/pid",
             "userdb=/tmp/turndb": f"userdb={directory}/db",
             "log-file=stdout": f"log-file={self.log}",
@@ -44,11 +47,15 @@ class Coturn:
         for old, new in moved.items():
             text = text.replace(old, str(new))
         if settings.tls_certificate is not None and settings.tls_private_key is not None:
-            (directory / "certificate.pem").write_text(settings.tls_certificate.reveal())
-            (directory / "key.pem").write_text(settings.tls_private_key.reveal())
+            self.certificate.write_text(settings.tls_certificate.reveal())
+            self.private_key.write_text(settings.tls_private_key.reveal())
         file = directory / "turnserver.conf"
         file.write_text(text + "".join(f"{line}\n" for line in more))
-        self._process = start("turnserver", "-c", str(file))
+        command = ["turnserver", "-c", str(file)]
+        if script is not None:
+            command = ["sh", str(directory / "start.sh")]
+            Path(command[1]).write_text(script.replace(coturn.CONFIG, str(file)))
+        self._process = start(*command)
 
     def wait(self, listens: Callable[[], bool]) -> None:
         """Until it takes connections; its log is the test's where it ended instead."""
@@ -58,6 +65,10 @@ class Coturn:
             return listens()
 
         wait_until(up, "coturn listens", 20)
+
+    def pid(self) -> int:
+        """The one that coturn writes down."""
+        return int((self.certificate.parent / "pid").read_text())
 
     def stop(self) -> None:
         self._process.kill()

@@ -6,13 +6,16 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from components.services.coturn import RENEWING
 from components.settings import Settings
 from ops.verify import net, stun
 from tests.pem import certificate
-from tests.prosody.servers import free_port
+from tests.prosody.servers import free_port, wait_until
 from tests.turn import server
 from tests.turn.client import credentials
 from tests.turn.server import SECRET, Coturn
@@ -26,6 +29,10 @@ TRANSPORTS = ("udp", "tcp", "tls")
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
+    return stack()
+
+
+def stack() -> Settings:
     """A stack whose TURN server is behind NAT, as far as loopback can tell."""
     chain, key = certificate(HOST)
     low = 40000
@@ -44,10 +51,16 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="module")
 def coturn(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coturn]:
+    with up(tmp_path_factory.mktemp("coturn"), settings) as running:
+        yield running
+
+
+@contextmanager
+def up(directory: Path, settings: Settings, script: str | None = None) -> Iterator[Coturn]:
     reason = server.missing()
     if reason:
         pytest.skip(reason)
-    running = Coturn(tmp_path_factory.mktemp("coturn"), settings, start=server.on_this_machine)
+    running = Coturn(directory, settings, start=server.on_this_machine, script=script)
     try:
         with socket.socket(type=socket.SOCK_DGRAM) as probe:
             running.wait(lambda: server.answers(probe, "127.0.0.1", settings.turn_port))
@@ -110,6 +123,25 @@ def test_tls_is_the_pages_certificate(coturn: Coturn, settings: Settings) -> Non
     another = ssl.create_default_context(cadata=certificate(HOST)[0])
     with pytest.raises(ssl.SSLCertVerificationError):
         asyncio.run(net.connect("127.0.0.1", settings.turns_port, another, HOST))
+
+
+def test_a_certificate_that_web_has_renewed_is_used_without_a_new_start(tmp_path: Path) -> None:
+    """With tls letsencrypt coturn is started by a script that tells it twice a day to look; here, each second."""
+    settings = stack()
+    often = RENEWING.replace("sleep 43200", "sleep 1")
+    assert often != RENEWING
+
+    def used() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", settings.turns_port))
+
+    with up(tmp_path, settings, often) as running:
+        before, process = used(), running.pid()
+        chain, key = certificate(HOST)
+        running.certificate.write_text(chain)
+        running.private_key.write_text(key)
+        wait_until(lambda: used() == chain, "the new certificate is used", 20)
+        assert before != chain
+        assert running.pid() == process
 
 
 def test_the_log_holds_no_secret(coturn: Coturn, settings: Settings) -> None:

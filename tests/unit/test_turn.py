@@ -23,7 +23,8 @@ NATTED: Final = {
     "jvbBindAddress": "10.0.0.5,2001:db8::5",
 }
 """A Docker host whose own address is another one than its callers know."""
-WITHOUT_TLS: Final = [DOMAIN, {"tls": "proxy"}, {"tls": "self-signed"}]
+LETSENCRYPT: Final = {**DOMAIN, "turn": "embedded"}
+WITHOUT_TLS: Final = [{"tls": "proxy"}, {"tls": "self-signed"}]
 
 
 def problems(**values: str) -> dict[str, str]:
@@ -95,16 +96,16 @@ def test_the_port_for_tls_is_free_where_turn_speaks_none() -> None:
 # What is warned of
 
 
-@pytest.mark.parametrize("values", WITHOUT_TLS, ids=["letsencrypt", "proxy", "self-signed"])
+@pytest.mark.parametrize("values", WITHOUT_TLS, ids=["proxy", "self-signed"])
 def test_without_a_certificate_of_ours_turn_has_no_tls_and_that_is_said(values: dict[str, str]) -> None:
     settings = load(**{**EMBEDDED, **values})
     assert not settings.turn_tls
     (warning,) = [one for one in settings.warnings if "TURN" in one]
     assert f"tls is {settings.tls_mode}" in warning
-    assert "tls own" in warning
+    assert "tls own or letsencrypt" in warning
 
 
-@pytest.mark.parametrize("values", [{**EMBEDDED}, {**DOMAIN, **TLS_OWN, "turn": "embedded"}, TURN_EXTERNAL])
+@pytest.mark.parametrize("values", [EMBEDDED, LETSENCRYPT, {**LETSENCRYPT, **TLS_OWN}, TURN_EXTERNAL])
 def test_with_tls_there_is_nothing_to_warn_of(values: dict[str, str]) -> None:
     assert load(**values).turn_tls
     assert not [one for one in load(**values).warnings if "turn" in one.lower()]
@@ -132,6 +133,22 @@ def test_the_secret_is_in_the_file_alone_and_the_spec_only_names_it() -> None:
         SecretRef("tls_certificate"),
         SecretRef("tls_private_key"),
     ]
+
+
+def test_with_letsencrypt_coturn_reads_the_certificate_that_web_keeps_and_changes_nothing_there() -> None:
+    """As web's user, since the key is for that one alone, and once web has it."""
+    ours, webs = specs(**LETSENCRYPT)["coturn"], specs(**LETSENCRYPT)["web"]
+    (shared,), (kept,) = ours.volumes, webs.volumes
+    assert (shared.name, shared.path, shared.read_only, kept.read_only) == (kept.name, kept.path, True, False)
+    assert (ours.user, ours.starts_after) == ("1000:1000", ("web",))
+    folder = "/storage/acme-certs/video.example.org"
+    assert (told(**LETSENCRYPT)["cert"], told(**LETSENCRYPT)["pkey"]) == (
+        [f"{folder}/fullchain.pem"],
+        [f"{folder}/key.pem"],
+    )
+    assert not [one.path for one in ours.files if one.path.endswith((".crt", ".key"))]
+    assert ours.command == ("sh", coturn.START)
+    assert [one.content for one in ours.files if one.path == coturn.START] == [coturn.RENEWING]
 
 
 def test_nobody_is_asked_for_the_address_which_the_images_own_command_would_do() -> None:
@@ -228,7 +245,7 @@ def test_only_the_hosts_own_addresses_are_excepted() -> None:
             ],
         ),
         (
-            {**DOMAIN, "turn": "embedded", "turnPort": "3000"},
+            {"tls": "self-signed", **EMBEDDED, "publicUrl": "https://video.example.org", "turnPort": "3000"},
             ["turn:video.example.org:3000?transport=udp", "turn:video.example.org:3000?transport=tcp"],
         ),
         (
