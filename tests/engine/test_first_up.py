@@ -185,6 +185,18 @@ def test_a_secret_of_the_operators_own_is_used_and_the_others_are_generated(runn
     assert all(len(value) == 32 and set(value) <= set("0123456789abcdef") for value in credentials.values())
 
 
+def test_verify_reads_the_running_stack_and_names_what_the_stand_ins_cannot_do(running: Workspace) -> None:
+    run = running.ops("verify", "--json", "--address", "127.0.0.1")
+    assert run.code == 1, run.text
+    checks = {one["name"]: (one["status"], one["seen"]) for one in json.loads(run.out)["checks"]}
+    status, seen = checks["certificate"]
+    assert status == "failed"
+    assert f"127.0.0.1:{running.config['httpsPort']}" in seen, "it goes to publicUrl"
+    assert f"port {running.config['httpPort']} answers" in checks["http"][1], "it knows the configuration"
+    assert "server returned error" in checks["bridge"][1], "it was in jicofo's container"
+    assert "turn.example.org does not resolve" in checks["turn"][1], "it was given the secret output"
+
+
 def test_no_secret_stands_in_plain_text_anywhere(running: Workspace, containers: dict[str, dict[str, Any]]) -> None:
     """State files, exported state, console output of up, preview and refresh, labels; generated ones and own ones."""
     broker = "own-2f9c1b7d40e5"

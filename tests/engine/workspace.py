@@ -12,7 +12,8 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +26,15 @@ from tests.engine.standin import Variant
 from tests.engine.toolbox import ROOT, Toolbox
 
 PROJECT: Final = "videobackend"
-_PROGRAM: Final = ("__main__.py", "Pulumi.yaml", "requirements.txt", "requirements-dns.txt", "components", "prosody")
+_PROGRAM: Final = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "requirements.txt",
+    "requirements-dns.txt",
+    "components",
+    "prosody",
+    "ops",
+)
 _LIMIT: Final = 400
 
 
@@ -143,21 +152,29 @@ class Workspace:
 
     def pulumi(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
         """Runs a pulumi command in the copy."""
-        command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
+        run = self._run(["pulumi", *arguments, "--non-interactive", "--color", "never"], environment or {})
+        if "--show-secrets" not in arguments:
+            self.transcript.append(run.text)
+        return run
+
+    def ops(self, command: str, *arguments: str) -> Run:
+        """Runs `python -m ops COMMAND` on the stack in the copy."""
+        run = self._run([sys.executable, "-m", "ops", command, "--stack", self.stack, *arguments], {})
+        self.transcript.append(run.text)
+        return run
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> Run:
         done = subprocess.run(
             command,
             cwd=self.project,
-            env={**self._environment, **(environment or {})},
+            env={**self._environment, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=_LIMIT,
             check=False,
         )
-        run = Run(done.returncode, done.stdout, done.stderr)
-        if "--show-secrets" not in arguments:
-            self.transcript.append(run.text)
-        return run
+        return Run(done.returncode, done.stdout, done.stderr)
 
     def _must(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
         run = self.pulumi(*arguments, environment=environment)
