@@ -6,14 +6,15 @@ Imports cryptography, so import this module only where there is a certificate to
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from components.addresses import IpAddress, parse_ip
 
 WARN_DAYS: Final = 30
 
@@ -24,6 +25,8 @@ def certificate_faults(chain: str, host: str, now: datetime | None = None) -> It
     if leaf is None:
         yield "a certificate in PEM form, the server's first, then the intermediate ones"
         return
+    if "PRIVATE KEY-----" in chain:
+        yield "certificates alone: the private key has a key of its own, tlsPrivateKey"
     now = now or datetime.now(timezone.utc)
     if leaf.not_valid_after_utc <= now:
         yield f"a certificate that is still valid: this one ended on {leaf.not_valid_after_utc:%Y-%m-%d}"
@@ -31,7 +34,7 @@ def certificate_faults(chain: str, host: str, now: datetime | None = None) -> It
         yield f"a certificate that is valid already: this one begins on {leaf.not_valid_before_utc:%Y-%m-%d}"
     names = _names(leaf)
     if not any(_covers(name, host) for name in names):
-        yield f"a certificate for publicUrl's host {host}: this one is for {', '.join(names) or 'no host'}"
+        yield f"a certificate for publicUrl's host {host}: this one is for {', '.join(map(str, names)) or 'no host'}"
 
 
 def key_faults(chain: str, private_key: str) -> Iterator[str]:
@@ -60,20 +63,21 @@ def _leaf(chain: str) -> x509.Certificate | None:
         return None
 
 
-def _names(certificate: x509.Certificate) -> list[str]:
+def _names(certificate: x509.Certificate) -> list[Any]:
+    """The hosts that a certificate is for: names as text, addresses as addresses."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
         return []
-    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
-    return [name.lower() for name in names.get_values_for_type(x509.DNSName)] + addresses
+    hosts = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    return [*hosts, *names.get_values_for_type(x509.IPAddress)]
 
 
-def _covers(name: str, host: str) -> bool:
+def _covers(name: str | IpAddress, host: str) -> bool:
     """Whether a certificate's name stands for `host`; a wildcard stands for one label (RFC 9525, 6.3)."""
-    try:
-        return ipaddress.ip_address(name) == ipaddress.ip_address(host)
-    except ValueError:
-        pass
+    if not isinstance(name, str):
+        return name == parse_ip(host)
+    if parse_ip(host):
+        return False  # browsers want it as an address, not as a name
     head, _, rest = host.partition(".")
     return name == host or (name.startswith("*.") and bool(head) and name[2:] == rest)

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def certificate(*hosts: str, days: float = 3650, starts: float = -1) -> tuple[str, str]:
-    """Certificate and private key, both PEM, for `hosts`; valid from `starts` days on, until `days` from now."""
+def certificate(
+    *hosts: str, days: float = 3650, starts: float = -1, names: x509.SubjectAlternativeName | None = None
+) -> tuple[str, str]:
+    """Certificate and private key, both PEM, for `hosts` or `names`; valid from `starts` days on, until `days` from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.now(timezone.utc)
@@ -27,7 +29,9 @@ def certificate(*hosts: str, days: float = 3650, starts: float = -1) -> tuple[st
         .not_valid_after(now + timedelta(days=days))
     )
     if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName([_name(host) for host in hosts]), critical=False)
+        names = x509.SubjectAlternativeName([_name(host) for host in hosts])
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
     signed = builder.sign(key, hashes.SHA256())
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return signed.public_bytes(Encoding.PEM).decode(), secret.decode()

@@ -42,6 +42,12 @@ def storage(*, read_only: bool = False) -> VolumeSpec:
     return VolumeSpec(name="web-storage", path=topology.WEB_STORAGE, read_only=read_only)
 
 
+def acme_server(settings: Settings) -> str:
+    """The directory URL of the authority (https://letsencrypt.org/docs/acme-protocol-updates/)."""
+    staging = "acme-staging-v02" if settings.letsencrypt_use_staging else "acme-v02"
+    return settings.letsencrypt_acme_server or f"https://{staging}.api.letsencrypt.org/directory"
+
+
 def letsencrypt_files(settings: Settings) -> tuple[str, str]:
     """Where on that volume the image keeps the certificate chain and private key that it gets by ACME."""
     folder = f"{topology.WEB_STORAGE}/acme-certs/{settings.public_url.host}"
@@ -72,8 +78,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         environment["LETSENCRYPT_DOMAIN"] = settings.public_url.host
         environment["LETSENCRYPT_EMAIL"] = settings.letsencrypt_email or ""
         environment["LETSENCRYPT_USE_STAGING"] = flag(settings.letsencrypt_use_staging)
-        if settings.letsencrypt_acme_server is not None:
-            environment["LETSENCRYPT_ACME_SERVER"] = settings.letsencrypt_acme_server
+        # Unless told, the image's acme.sh (3.0.7) asks ZeroSSL.
+        environment["LETSENCRYPT_ACME_SERVER"] = acme_server(settings)
     if settings.branding_dir is not None and branding.read(settings.branding_dir).dynamic:
         environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
     if settings.stun_servers:

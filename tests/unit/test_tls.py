@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography import x509
 
 from components import topology
 from components.keys import Secret
@@ -64,7 +65,17 @@ def test_an_own_certificate_that_does_not_fit_is_refused_with_the_reason() -> No
         ]
     )
     assert "without a passphrase" in refused(**own(tlsPrivateKey=CERTIFICATE))["tlsPrivateKey"]
+    assert "certificates alone" in refused(**own(tlsCertificate=CERTIFICATE + KEY))["tlsCertificate"]
     assert "no host" in refused(**own(tlsCertificate=certificate()[0]))["tlsCertificate"]
+
+
+def test_an_address_written_as_a_name_does_not_stand_for_the_address_as_browsers_have_it() -> None:
+    name = x509.SubjectAlternativeName([x509.DNSName("192.0.2.1")])
+    chain, key = certificate(names=name)
+    assert (
+        "this one is for 192.0.2.1"
+        in refused(**own(publicUrl="https://192.0.2.1", tlsCertificate=chain, tlsPrivateKey=key))["tlsCertificate"]
+    )
 
 
 def test_own_needs_both_and_other_modes_take_neither() -> None:
@@ -95,15 +106,13 @@ def test_letsencrypt_is_refused_where_it_could_not_get_a_certificate() -> None:
 
 
 def test_letsencrypt_reaches_the_image_as_it_reads_it() -> None:
-    environment = web.spec(
-        load(**DOMAIN, letsencryptUseStaging="true", letsencryptAcmeServer="https://acme.example.org/d")
-    ).environment
+    environment = web.spec(load(**DOMAIN, letsencryptUseStaging="true")).environment
     assert {name: value for name, value in environment.items() if "LETSENCRYPT" in name} == {
         "ENABLE_LETSENCRYPT": "1",
         "LETSENCRYPT_DOMAIN": "video.example.org",
         "LETSENCRYPT_EMAIL": DOMAIN["letsencryptEmail"],
         "LETSENCRYPT_USE_STAGING": "1",
-        "LETSENCRYPT_ACME_SERVER": "https://acme.example.org/d",
+        "LETSENCRYPT_ACME_SERVER": "https://acme-staging-v02.api.letsencrypt.org/directory",
     }
 
 
