@@ -81,7 +81,8 @@ def parse_ip(text: str) -> IpAddress | None:
 
 def is_private(address: IpAddress) -> bool:
     """True for an address that only its own network reaches (RFC 1918, 6598, 3927, 4193, 4291)."""
-    return any(address in network for network in _PRIVATE_NETWORKS if network.version == address.version)
+    plain: IpAddress = getattr(address, "ipv4_mapped", None) or address
+    return any(plain in network for network in _PRIVATE_NETWORKS if network.version == plain.version)
 
 
 def is_host(text: str) -> bool:

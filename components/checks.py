@@ -209,10 +209,10 @@ def turn(text: str) -> str:
     return _one_of(text, "embedded", "external")
 
 
-def host(text: str) -> str:
-    """A host name or IP address."""
-    if not is_host(text.lower()):
-        raise Invalid("a host name or an IP address, without port")
+def turn_host(text: str) -> str:
+    """A host name or IPv4 address: the front end puts it into a URL without brackets."""
+    if ":" in text or not is_host(text.lower()):
+        raise Invalid("a host name or an IPv4 address, without port")
     return text.lower()
 
 

@@ -34,25 +34,28 @@ def problems(settings: Settings, broken: Collection[str] = ()) -> list[Problem]:
 
 
 def _ports(settings: Settings) -> Iterator[Problem]:
-    listed = [
-        ("httpPort", settings.http_port, "web's HTTP"),
-        ("httpsPort", settings.https_port, "web's HTTPS"),
-        ("jvbPort", settings.jvb_port, "jvb's media"),
+    listed: list[tuple[str, int, str, tuple[str, ...]]] = [
+        ("httpPort", settings.http_port, "web's HTTP", ("tcp",)),
+        ("jvbPort", settings.jvb_port, "jvb's media", ("udp",)),
     ]
+    if settings.tls_mode != "proxy":
+        listed.insert(1, ("httpsPort", settings.https_port, "web's HTTPS", ("tcp",)))
     if settings.turn == "embedded":
-        listed.append(("turnPort", settings.turn_port, "TURN's"))
+        listed.append(("turnPort", settings.turn_port, "TURN's", ("tcp", "udp")))
         if settings.turn_tls:
-            listed.append(("turnsPort", settings.turns_port, "TURN's TLS"))
-    taken: dict[int, str] = {}
-    for key, number, what in listed:
-        if number in taken:
-            allowed = f"a port that no other service of the stack has; {taken[number]} has this one"
-            yield Problem(key, repr(str(number)), allowed)
+            listed.append(("turnsPort", settings.turns_port, "TURN's TLS", ("tcp",)))
+    taken: dict[tuple[str, int], str] = {}
+    for key, number, what, protocols in listed:
+        others = [taken[protocol, number] for protocol in protocols if (protocol, number) in taken]
+        if others:
+            yield Problem(
+                key, repr(str(number)), f"a port that no other service of the stack has; {others[0]} has this one"
+            )
         else:
-            taken[number] = f"{what} port ({key})"
+            taken |= {(protocol, number): f"{what} port ({key})" for protocol in protocols}
     first, last = settings.turn_relay_ports
-    for number, what in taken.items():
-        if settings.turn == "embedded" and first <= number <= last:
+    for (protocol, number), what in taken.items():
+        if settings.turn == "embedded" and protocol == "udp" and first <= number <= last:
             allowed = f"ports that no other service of the stack has; {what} lies among these"
             yield Problem("turnRelayPorts", f"{first}-{last}", allowed, example="49160-49209")
 
@@ -133,6 +136,9 @@ def _letsencrypt(settings: Settings) -> Iterator[Problem]:
         why = "tls is letsencrypt" if settings.tls else f"{url.host} is a public name and gets its certificate there"
         allowed = f"required because {why}; {other} need none"
         yield Problem("letsencryptEmail", None, allowed, example="admin@example.org")
+    if settings.letsencrypt_use_staging and settings.letsencrypt_acme_server is not None:
+        allowed = "unset beside letsencryptAcmeServer, which names the authority"
+        yield Problem("letsencryptUseStaging", "'true'", allowed, remove=True)
     if settings.http_port != 80:
         allowed = f"80, because Let's Encrypt connects to that port; {other} take any"
         yield Problem("httpPort", repr(str(settings.http_port)), allowed, example="80")
@@ -150,10 +156,24 @@ def _turn(settings: Settings) -> Iterator[Problem]:
     elif settings.turn_host is not None:
         allowed = "only with turn external; the embedded server is at publicUrl's host"
         yield Problem("turnHost", repr(settings.turn_host), allowed, remove=True)
-    if settings.turn == "embedded" and not any(address.ip.version == 4 for address in settings.addresses):
+    if settings.turn == "embedded":
+        yield from _embedded_turn(settings)
+
+
+def _embedded_turn(settings: Settings) -> Iterator[Problem]:
+    if ":" in settings.public_url.host:
+        allowed = (
+            "external or unset: clients look for the embedded server at publicUrl's host, and that is an IPv6 address"
+        )
+        yield Problem("turn", "'embedded'", allowed, remove=True)
+    if not any(address.ip.version == 4 for address in settings.addresses):
         allowed = "an IPv4 address because turn is embedded: where clients reach the relay"
         given = ",".join(map(str, settings.addresses)) or None
         yield Problem("dockerHostAddress", given, allowed, example="192.0.2.10")
+    if not any(ip.version == 4 or ip.is_unspecified for ip in settings.jvb_bind_address):
+        given = ",".join(map(str, settings.jvb_bind_address))
+        allowed = "an IPv4 address too because turn is embedded: where TURN listens and relays"
+        yield Problem("jvbBindAddress", given, allowed, example="0.0.0.0")
 
 
 def _branding(settings: Settings) -> Iterator[Problem]:
@@ -197,7 +217,7 @@ _RULES: Final = (
             "public_url",
         ),
     ),
-    (_turn, ("turn", "turn_host", "turn_secret", "docker_host_address")),
+    (_turn, ("turn", "turn_host", "turn_secret", "docker_host_address", "jvb_bind_address", "public_url")),
     (_moderators, ("xmpp_muc_modules", "enable_auth", "auth_type")),
     (
         _tls,
@@ -210,6 +230,7 @@ _RULES: Final = (
             "bind_address",
             "letsencrypt_email",
             "letsencrypt_acme_server",
+            "letsencrypt_use_staging",
         ),
     ),
     (_branding, ("branding_dir",)),
@@ -229,10 +250,18 @@ def _public_port(settings: Settings) -> Iterator[str]:
             f"publicUrl has port {settings.public_url.port} and httpsPort is {settings.https_port}: fine where a router or proxy "
             f"forwards the one to the other; otherwise set both to the same port"
         )
+    if settings.tls_mode != "proxy" and settings.public_url.port == 443 and settings.http_port != 80:
+        yield (
+            f"publicUrl has port 443 and httpPort is {settings.http_port}: whoever types the name without https:// finds "
+            f"nothing, unless a router or proxy forwards port 80 to it; otherwise set httpPort to 80"
+        )
 
 
 def _advertised(settings: Settings) -> Iterator[str]:
-    public = settings.public_url.is_public_name
+    url = settings.public_url
+    public = url.is_public_name or (
+        url.address is not None and not url.address.is_loopback and not is_private(url.address)
+    )
     if not settings.addresses:
         reach = "participants elsewhere" if public else "other machines"
         yield (
@@ -290,6 +319,13 @@ def _relay(settings: Settings) -> Iterator[str]:
 
 
 def _unused(settings: Settings) -> Iterator[str]:
+    if settings.tls_mode != "letsencrypt":
+        given = {
+            "letsencryptEmail": settings.letsencrypt_email,
+            "letsencryptUseStaging": settings.letsencrypt_use_staging,
+            "letsencryptAcmeServer": settings.letsencrypt_acme_server,
+        }
+        yield from (f"{key} has no effect while tls is {settings.tls_mode}" for key, value in given.items() if value)
     if settings.embedded_broker and not settings.enable_statistics:
         yield "rabbitMq is embedded and enableStatistics is false: the broker runs and gets no events"
     if all(address.is_loopback for address in settings.jvb_bind_address):

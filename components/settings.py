@@ -106,7 +106,7 @@ class Settings:
         doc="TURN server for people whose network blocks UDP: embedded in the stack, or external; unset: none",
     )
     turn_host: str | None = optional(
-        checks.host, env="TURN_HOST", example="turn.example.org", doc="turn external: its host"
+        checks.turn_host, env="TURN_HOST", example="turn.example.org", doc="turn external: its host"
     )
     turn_port: int = key(checks.port, "3478", env="TURN_PORT", doc="TURN's port, UDP and TCP")
     turns_port: int = key(

@@ -192,8 +192,10 @@ def _check_free(settings: Settings, port: PortSpec) -> None:
 
 
 def _named(settings: Settings, port: PortSpec) -> str:
-    keys = {"httpPort": settings.http_port, "httpsPort": settings.https_port, "jvbPort": settings.jvb_port}
-    keys |= {"turnPort": settings.turn_port, "turnsPort": settings.turns_port} if settings.turn == "embedded" else {}
+    keys = {"jvbPort": settings.jvb_port}
+    if port.protocol == "tcp":
+        keys = {"httpPort": settings.http_port, "httpsPort": settings.https_port, "turnsPort": settings.turns_port}
+    keys["turnPort"] = settings.turn_port
     key = next((f" ({name})" for name, number in keys.items() if number == port.external), "")
     return f"{port.protocol.upper()} port {port.external}{key}"
 

@@ -197,8 +197,8 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
     ],
     "turn": [(text, "embedded or external") for text in ("true", "Embedded", "coturn", "none")],
     "turnHost": [
-        (text, "a host name or an IP address, without port")
-        for text in ("turn.example.org:3478", "turn:turn.example.org", "turn_1.example.org", "a b", "2001:db8::1/64")
+        (text, "a host name or an IPv4 address, without port")
+        for text in ("turn.example.org:3478", "turn:turn.example.org", "turn_1.example.org", "a b", "2001:db8::1")
     ],
     "turnPort": _NO_PORTS,
     "turnsPort": _NO_PORTS,

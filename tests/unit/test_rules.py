@@ -20,8 +20,14 @@ TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("defaults", {}, []),
     ("three different ports", {"httpPort": "80", "httpsPort": "443", "jvbPort": "10001"}, []),
     ("HTTP takes the default of HTTPS", {"httpPort": "8443"}, ["httpsPort"]),
-    ("media takes the default of HTTP", {"jvbPort": "8000"}, ["jvbPort"]),
-    ("all three the same", {"httpPort": "9", "httpsPort": "9", "jvbPort": "9"}, ["httpsPort", "jvbPort"]),
+    ("media, which is UDP, has the number of HTTPS", {**DOMAIN, "jvbPort": "443"}, []),
+    ("all three the same", {"httpPort": "9", "httpsPort": "9", "jvbPort": "9"}, ["httpsPort"]),
+    ("behind a proxy HTTP has the number of HTTPS", {"tls": "proxy", "httpPort": "8443"}, []),
+    (
+        "staging of one authority and another one",
+        {**DOMAIN, "letsencryptUseStaging": "true", "letsencryptAcmeServer": "https://acme.example.org/d"},
+        ["letsencryptUseStaging"],
+    ),
     (
         "moderation without authentication",
         {"enableAuth": "false", "xmppMucModules": "token_moderation"},
@@ -77,7 +83,7 @@ SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("no address, local", {}, ["other machines get no sound"]),
     (
         "no address, public",
-        {**PUBLIC, "tls": "self-signed", "publicUrl": "https://video.example.org:8443", "httpsPort": "8443"},
+        {"tls": "self-signed", "publicUrl": "https://video.example.org:8443"},
         ["dockerHostAddress is not set: participants elsewhere"],
     ),
     (
@@ -90,6 +96,26 @@ SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         "another port outside",
         {**DOMAIN, "httpsPort": "8443"},
         ["publicUrl has port 443 and httpsPort is 8443: fine where a router or proxy forwards"],
+    ),
+    (
+        "another port for plain HTTP outside",
+        {**DOMAIN, "tls": "self-signed", "letsencryptEmail": "", "httpPort": "8000"},
+        ["publicUrl has port 443 and httpPort is 8000"],
+    ),
+    (
+        "private address with a public address as host",
+        {**LAN, "publicUrl": "https://203.0.113.10:8443"},
+        ["dockerHostAddress 192.168.1.5 is private and publicUrl is public"],
+    ),
+    (
+        "a private address in an IPv6 one's clothes",
+        {**DOMAIN, "dockerHostAddress": "::ffff:10.0.0.5", "bindAddress": "::", "jvbBindAddress": "::"},
+        ["dockerHostAddress ::ffff:a00:5 is private"],
+    ),
+    (
+        "keys of Let's Encrypt that nobody reads",
+        {**LAN, "letsencryptEmail": "a@example.org", "letsencryptUseStaging": "true"},
+        ["letsencryptEmail has no effect while tls is local-ca", "letsencryptUseStaging has no effect"],
     ),
     ("no authentication", {**LAN, "enableAuth": "false"}, ["whoever knows publicUrl can open rooms"]),
     (

@@ -59,10 +59,10 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         "pulumi config set httpsPort VALUE",
     ),
     "a port that the bridge has": (
-        {"jvbPort": "8443"},
-        "'8443'",
-        "a port that no other service of the stack has; web's HTTPS port (httpsPort) has this one",
-        "pulumi config set jvbPort VALUE",
+        {"turn": "embedded", "dockerHostAddress": "192.0.2.10", "turnPort": "10000"},
+        "'10000'",
+        "a port that no other service of the stack has; jvb's media port (jvbPort) has this one",
+        "pulumi config set turnPort VALUE",
     ),
     "a loopback address": (
         {"dockerHostAddress": "127.0.0.1"},

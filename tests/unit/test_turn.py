@@ -70,6 +70,12 @@ def test_the_embedded_server_needs_an_ipv4_address_that_clients_can_be_told(addr
     assert "an IPv4 address because turn is embedded" in problems(turn="embedded", **values)["dockerHostAddress"]
 
 
+def test_the_embedded_server_needs_an_address_to_listen_at_and_a_host_that_fits_into_a_url() -> None:
+    found = problems(**EMBEDDED, jvbBindAddress="2001:db8::5", publicUrl="https://[2001:db8::5]")
+    assert set(found) == {"turn", "jvbBindAddress"}
+    assert load(**EMBEDDED, jvbBindAddress="::").turn == "embedded", "all of IPv6, and coturn is not published"
+
+
 @pytest.mark.parametrize(
     ("values", "key"),
     [
@@ -78,7 +84,7 @@ def test_the_embedded_server_needs_an_ipv4_address_that_clients_can_be_told(addr
         ({"turnsPort": "3478"}, "turnsPort"),
         ({"turnsPort": "8000"}, "turnsPort"),
         ({"turnRelayPorts": "10000-10100"}, "turnRelayPorts"),
-        ({"turnRelayPorts": "3400-3478"}, "turnRelayPorts"),
+        ({"turnRelayPorts": "3400-3500"}, "turnRelayPorts"),
         ({"jvbPort": "49200"}, "turnRelayPorts"),
     ],
 )
