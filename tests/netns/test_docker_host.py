@@ -146,12 +146,16 @@ def test_stacks_beside_each_other_have_tables_of_their_own_whatever_pulumi_lets_
     assert len(network.run(HOST, "nft", "list", "tables").splitlines()) == len(names) - 1
 
 
-def test_a_range_of_ports_is_a_rule_like_any_other(network: Network) -> None:
-    """What TURN's relay range will need."""
-    (address,) = load().web_bind_address
-    relay = firewall.OpenPort(protocol="udp", ports="49152-49160", address=address, why="relay")
-    hooks = {"input": firewall.input_rules([relay]), "forward": firewall.forward_rules([relay])}
-    network.load(DROPPING.format(**{hook: "\n".join(lines) for hook, lines in hooks.items()}))
-    with network.serving((HOST, "udp", 49155), (HOST, "udp", 49161)):
-        assert network.reach(STRANGER, 49155, protocol="udp") == HOST
-        assert network.reach(STRANGER, 49161, protocol="udp") is None
+def test_the_offered_lines_open_turns_ports_and_its_relays_at_the_address_that_they_sit_at(network: Network) -> None:
+    text = script(turn="embedded", dockerHostAddress="10.91.1.1", turnRelayPorts="49152-49160")
+    open_ports = (("tcp", 3478), ("udp", 3478), ("tcp", 5349), ("udp", 49152), ("udp", 49160))
+    shut = (("tcp", 49152), ("udp", 49161), ("udp", 5349))
+    network.load(text)
+    network.load(DROPPING.format(**{hook: lines_for_own_rules(text, hook) for hook in ("input", "forward")}))
+    with network.serving(*((HOST, *one) for one in (*open_ports, *shut))):
+        for protocol, port in open_ports:
+            assert network.reach(FRIEND, port, protocol=protocol, to="10.91.1.1") == HOST, (protocol, port)
+        for protocol, port in shut:
+            assert network.reach(FRIEND, port, protocol=protocol, to="10.91.1.1") is None, (protocol, port)
+        assert network.reach(STRANGER, 3478, to="10.91.2.1") == HOST, "coturn listens at every address"
+        assert network.reach(STRANGER, 49152, protocol="udp", to="10.91.2.1") is None, "and relays at one"
