@@ -22,9 +22,12 @@ _PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import pulumi
-from components.certificates import Certificates
+from components import certificates
 from components.settings import Settings
-made = Certificates("videobackend-certificates", Settings.load({{"publicUrl": pulumi.Config().require("publicUrl")}}, stack="test"))
+config = pulumi.Config()
+certificates.EARLY_RENEWAL_HOURS = config.get_int("earlyRenewalHours", certificates.EARLY_RENEWAL_HOURS)
+settings = Settings.load({{"publicUrl": config.require("publicUrl")}}, stack="test")
+made = certificates.Certificates("videobackend-certificates", settings)
 pulumi.export("chain", made.chain)
 pulumi.export("privateKey", made.private_key)
 pulumi.export("caCertificate", made.ca_certificate)
@@ -40,48 +43,73 @@ class Certificate:
     authority: str
 
 
-@pytest.fixture(scope="session")
-def local_ca(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Certificate]:
-    """By host the certificate that the stack's own authority gives it: made by the real engine and tls provider."""
-    for program in ("pulumi", "pulumi-language-python", "pulumi-resource-tls"):
-        if shutil.which(program) is None:
-            pytest.skip(f"no {program} on PATH")
-    made: dict[str, Certificate] = {}
+class Authority:
+    """A program of certificates alone, with a state of its own.
 
-    def make(host: str) -> Certificate:
-        if host not in made:
-            made[host] = _up(tmp_path_factory.mktemp("local-ca"), host)
-        return made[host]
+    Args:
+        folder: a new directory.
+        host: publicUrl's host.
+        early_renewal: hours before its end at which the page's certificate is made anew; None for the program's own.
+    """
 
-    return make
+    def __init__(self, folder: Path, host: str, early_renewal: int | None = None) -> None:
+        self._folder = folder
+        (folder / "state").mkdir()
+        (folder / "Pulumi.yaml").write_text("name: certificates\nruntime: python\n")
+        (folder / "__main__.py").write_text(_PROGRAM)
+        foreign = ("PULUMI_", "VIRTUAL_ENV")
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "tls tests",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        self._pulumi("stack", "init", "test")
+        self._pulumi("config", "set", "publicUrl", f"https://{host}:8443")
+        if early_renewal is not None:
+            self._pulumi("config", "set", "earlyRenewalHours", str(early_renewal))
 
+    def up(self) -> Certificate:
+        self._pulumi("up", "--yes", "--skip-preview")
+        outputs = json.loads(self._pulumi("stack", "output", "--json", "--show-secrets"))
+        return Certificate(outputs["chain"], outputs["privateKey"], outputs["caCertificate"])
 
-def _up(folder: Path, host: str) -> Certificate:
-    (folder / "state").mkdir()
-    (folder / "Pulumi.yaml").write_text("name: certificates\nruntime: python\n")
-    (folder / "__main__.py").write_text(_PROGRAM)
-    foreign = ("PULUMI_", "VIRTUAL_ENV")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": "tls tests",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-    }
-
-    def pulumi(*arguments: str) -> str:
+    def _pulumi(self, *arguments: str) -> str:
         command = ["pulumi", *arguments, "--non-interactive"]
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False
+            command,
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
         )
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    pulumi("stack", "init", "test")
-    pulumi("config", "set", "publicUrl", f"https://{host}:8443")
-    pulumi("up", "--yes", "--skip-preview")
-    outputs = json.loads(pulumi("stack", "output", "--json", "--show-secrets"))
-    return Certificate(outputs["chain"], outputs["privateKey"], outputs["caCertificate"])
+
+@pytest.fixture(scope="session")
+def make_authority(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Authority]:
+    """Makes an authority for a host, with the real engine and tls provider."""
+    for program in ("pulumi", "pulumi-language-python", "pulumi-resource-tls"):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program} on PATH")
+    return lambda host, **more: Authority(tmp_path_factory.mktemp("local-ca"), host, **more)
+
+
+@pytest.fixture(scope="session")
+def local_ca(make_authority: Callable[..., Authority]) -> Callable[[str], Certificate]:
+    """By host the certificate that the stack's own authority gives it."""
+    made: dict[str, Certificate] = {}
+
+    def make(host: str) -> Certificate:
+        if host not in made:
+            made[host] = make_authority(host).up()
+        return made[host]
+
+    return make
 
 
 @pytest.fixture
