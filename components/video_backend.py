@@ -63,6 +63,7 @@ class VideoBackend(pulumi.ComponentResource):
         placement.place(specs)
         outputs: dict[str, pulumi.Input[Any]] = {
             "publicUrl": settings.public_url.origin,
+            "httpPort": settings.http_port,
             "settings": {spec.role: spec.plain_environment for spec in specs},
             "containers": {spec.role: placement.physical(spec.role) for spec in specs},
             "statisticsConfig": secrets[STATISTICS_CONFIG],

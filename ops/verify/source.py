@@ -67,14 +67,11 @@ def _from_engine(stack: str, seconds: float) -> Stack:
         said = lines[0].removeprefix("error: ") if lines else "it said nothing"
         raise OpsError(f"pulumi stack output of {stack!r} failed: {said}")
     outputs: dict[str, Any] = json.loads(run.stdout)
-    docker, http_port = _configured(place)
-    if http_port is not None:
-        outputs.setdefault("httpPort", http_port)
-    return Stack.read(outputs, docker)
+    return Stack.read(outputs, _docker(place))
 
 
-def _configured(place: Any) -> tuple[tuple[str, ...], int | None]:
-    """The docker command for the stack's host, and httpPort: from the configuration, as no output has them."""
+def _docker(place: Any) -> tuple[str, ...]:
+    """The docker command for the stack's host: from the configuration, as no output has it."""
     from pulumi import RunError
 
     from ops import preflight, stackfile
@@ -83,7 +80,7 @@ def _configured(place: Any) -> tuple[tuple[str, ...], int | None]:
         content: Mapping[str, Any] = stackfile.read(place.config_file)
         settings = preflight.check_settings(place.stack, content, place.root)
     except (OpsError, RunError):
-        return ("docker",), None
+        return ("docker",)
     context = settings.docker.get("context")
     where = ("--context", str(context)) if context else ("--host", str(settings.docker_host))
-    return ("docker", *where), settings.http_port
+    return ("docker", *where)

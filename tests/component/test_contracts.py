@@ -42,6 +42,7 @@ COMPONENTS: Final = {
 
 OUTPUT_IS_SECRET: Final = {
     "publicUrl": False,
+    "httpPort": False,
     "settings": False,
     "hostsEntry": False,
     "dnsRecords": False,
@@ -57,6 +58,7 @@ OUTPUT_IS_SECRET: Final = {
 
 ALWAYS_THERE: Final = {
     "publicUrl",
+    "httpPort",
     "settings",
     "statisticsConfig",
     "videoServiceProperties",

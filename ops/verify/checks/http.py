@@ -16,7 +16,7 @@ async def check(context: Context) -> Result:
     if stack.setting("web", "DISABLE_HTTPS") == "1":
         return skipped("plain HTTP goes to your own proxy, which decides what becomes of it")
     if stack.http_port is None:
-        return skipped("the outputs do not say where plain HTTP is")
+        return skipped("the outputs do not say where plain HTTP is (httpPort)", "bring the stack up")
     redirects = stack.setting("web", "ENABLE_HTTP_REDIRECT") == "1"
     try:
         address = await context.address()
