@@ -57,6 +57,7 @@ def _verify(options: argparse.Namespace) -> int:
         options.stack,
         outputs=options.outputs,
         address=options.address,
+        docker_host=options.docker_host,
         time_limit=options.time_limit,
         statistics=options.statistics,
         as_json=options.json,
@@ -102,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--statistics", action="store_true", help="hold a test call, whose end reaches the broker")
     verify.add_argument("--address", metavar="IP", help="connect there, whatever the name resolves to")
+    verify.add_argument(
+        "--docker-host", metavar="URL", help="the stack's Docker host, instead of what the stack file says"
+    )
     token = command("token", _token, "a join link for one room, signed with the stack's key")
     token.add_argument("--room", required=True, help="the room's name")
     token.add_argument("--moderator", action="store_true", help="it opens and moderates the room")

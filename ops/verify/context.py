@@ -17,6 +17,7 @@ from ops.verify.net import Answer, Unreachable
 from ops.verify.stack import Stack
 
 TOKEN_SECONDS: Final = 120
+NO_DOCKER: Final = "run verify where docker reaches the stack's Docker host; --docker-host URL says where it is"
 _DOCKER_SECONDS: Final = 8.0
 
 
@@ -120,6 +121,8 @@ class Context:
             NoDocker: where the Docker host cannot be asked from here.
             Unreachable: where the container or the URL does not answer.
         """
+        if not self.stack.docker:
+            raise NoDocker(f"its Docker host is not known: {self.stack.no_docker}")
         name = self.stack.container(role)
         command = [*self.stack.docker, "exec", name, "curl", "--silent", "--show-error", "--max-time", "5", url]
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -28,19 +29,26 @@ _USAGE: Final = 2
 
 
 def run(
-    stack: str, *, outputs: str | None, address: str | None, time_limit: float, statistics: bool, as_json: bool
+    stack: str,
+    *,
+    outputs: str | None,
+    address: str | None,
+    docker_host: str | None,
+    time_limit: float,
+    statistics: bool,
+    as_json: bool,
 ) -> int:
     """Runs every check and prints a line each: 0 where none failed, 1 otherwise, 2 for arguments that cannot be used.
 
     Raises:
         OpsError: where the stack's outputs cannot be read.
     """
-    problem = _misuse(address, time_limit)
+    problem = _misuse(address, docker_host, time_limit)
     if problem is not None:
         print(f"error: {problem}", file=sys.stderr)
         return _USAGE
     start = time.monotonic()
-    found = source.read(stack, outputs, time_limit)
+    found = source.read(stack, outputs, time_limit, docker_host)
     left = max(1.0, time_limit - (time.monotonic() - start))
     context = Context(found, address, statistics=statistics, time_limit=left)
     results = asyncio.run(examine(context))
@@ -50,13 +58,15 @@ def run(
     return int(any(one.status is Status.FAILED for one in results.values()))
 
 
-def _misuse(address: str | None, time_limit: float) -> str | None:
+def _misuse(address: str | None, docker_host: str | None, time_limit: float) -> str | None:
     if not 1 <= time_limit <= _LONGEST:
         return f"--time-limit is {time_limit:g}, allowed are 1 to {_LONGEST:g} seconds"
     try:
         ipaddress.ip_address(address or "::1")
     except ValueError:
         return f"--address is {address!r}, allowed is an IP address, such as 192.0.2.10"
+    if docker_host is not None and not re.fullmatch(r"(unix|npipe|tcp|ssh)://\S+", docker_host):
+        return "--docker-host is no URL that docker takes, such as unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST"
     return None
 
 

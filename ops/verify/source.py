@@ -6,29 +6,34 @@ are is `local`'s business.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.errors import OpsError
 from ops.verify.stack import Stack
 
+if TYPE_CHECKING:
+    from ops.local import Place
 
-def read(stack: str, file: str | None, seconds: float) -> Stack:
+
+def read(stack: str, file: str | None, seconds: float, docker_host: str | None = None) -> Stack:
     """The stack from its outputs.
 
     Args:
         stack: its name.
         file: a JSON file as `pulumi stack output --json --show-secrets` writes it, instead of asking the engine.
         seconds: how long the engine may take.
+        docker_host: URL of its Docker host, instead of what the stack file says.
 
     Raises:
         OpsError: where they cannot be read.
     """
-    return _from_file(Path(file)) if file else _from_engine(stack, seconds)
+    found = _from_file(Path(file)) if file else _from_engine(stack, seconds)
+    return dataclasses.replace(found, docker=("docker", "--host", docker_host)) if docker_host else found
 
 
 def _from_file(path: Path) -> Stack:
@@ -42,7 +47,7 @@ def _from_file(path: Path) -> Stack:
         raise OpsError(
             f"--outputs {path} is no JSON object: write it with pulumi stack output --json --show-secrets > FILE"
         )
-    return Stack.read(outputs)
+    return Stack.read(outputs, no_docker="a file of outputs does not say where it is")
 
 
 def _from_engine(stack: str, seconds: float) -> Stack:
@@ -67,20 +72,28 @@ def _from_engine(stack: str, seconds: float) -> Stack:
         said = lines[0].removeprefix("error: ") if lines else "it said nothing"
         raise OpsError(f"pulumi stack output of {stack!r} failed: {said}")
     outputs: dict[str, Any] = json.loads(run.stdout)
-    return Stack.read(outputs, _docker(place))
+    docker, no_docker = _docker(place)
+    return Stack.read(outputs, docker, no_docker)
 
 
-def _docker(place: Any) -> tuple[str, ...]:
-    """The docker command for the stack's host: from the configuration, as no output has it."""
-    from pulumi import RunError
+def _docker(place: Place) -> tuple[tuple[str, ...], str]:
+    """The docker command for the stack's host, or none and why: from the stack file, as no output has it.
 
-    from ops import preflight, stackfile
+    The rest of the file is not judged: what is wrong there has no bearing on what runs.
+    """
+    from components.settings import DEFAULT_DOCKER_HOST
+    from ops import stackfile
 
     try:
-        content: Mapping[str, Any] = stackfile.read(place.config_file)
-        settings = preflight.check_settings(place.stack, content, place.root)
-    except (OpsError, RunError):
-        return ("docker",)
-    context = settings.docker.get("context")
-    where = ("--context", str(context)) if context else ("--host", str(settings.docker_host))
-    return ("docker", *where)
+        content = stackfile.read(place.config_file)
+    except OpsError as error:
+        return (), str(error)
+    config = stackfile.engine_config(content, stackfile.read_project(place.root))
+    for key, option in (("docker:context", "--context"), ("docker:host", "--host")):
+        if key in config.secret_keys:
+            return (), f"{key} is encrypted"
+        if key in config.values:
+            return ("docker", option, config.values[key]), ""
+    if content.get("environment"):
+        return (), f"{place.tracked.name} has an environment, which may say where it is"
+    return ("docker", "--host", DEFAULT_DOCKER_HOST), ""

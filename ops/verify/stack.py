@@ -6,6 +6,7 @@ Owns the shape of the outputs that are read (docs/verify.md lists them). Does no
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -47,10 +48,12 @@ class Stack:
     http_port: int | None = None
     """Where callers reach plain HTTP; None where that is not known."""
     docker: tuple[str, ...] = ()
-    """The `docker` command with the options that lead to the stack's Docker host."""
+    """The `docker` command with the options that lead to the stack's Docker host; empty where that is not known."""
+    no_docker: str = ""
+    """Why it is not known."""
 
     @classmethod
-    def read(cls, outputs: Mapping[str, Any], docker: tuple[str, ...] = ("docker",)) -> Stack:
+    def read(cls, outputs: Mapping[str, Any], docker: tuple[str, ...] = (), no_docker: str = "") -> Stack:
         """A stack from its outputs, secrets included. Raises OpsError where one that is needed is missing or odd."""
         origin = _text(outputs, "publicUrl")
         url = urlsplit(origin or "")
@@ -76,6 +79,7 @@ class Stack:
             conference_timeout=int(timeout[1]) if timeout else _DEFAULT_TIMEOUT,
             http_port=80 if (url.port or 443) == 443 else int(port) if port else None,
             docker=docker,
+            no_docker=no_docker,
         )
 
     @property
@@ -111,6 +115,10 @@ class Stack:
 
     def container(self, role: str) -> str:
         return self.containers.get(role, role)
+
+    def logs(self, role: str) -> str:
+        """The command that shows a service's log, as an operator types it."""
+        return shlex.join([*(self.docker or ("docker",)), "logs", self.container(role)])
 
 
 def _text(outputs: Mapping[str, Any], name: str) -> str | None:

@@ -73,7 +73,7 @@ def test_a_name_that_does_not_resolve_is_mended_by_the_hosts_entry() -> None:
     ("days", "status"), [(0.5, Status.WARNING), (29.9, Status.WARNING), (30, Status.OK), (89.2, Status.OK)]
 )
 def test_a_certificate_for_less_than_thirty_days_is_a_warning(days: float, status: Status) -> None:
-    result = certificate.judge_days(days * 86400, HOST)
+    result = certificate.judge_days(days * 86400, context().stack)
     assert result.status is status
     assert f"for {int(days)} more days" in result.seen
 

@@ -137,7 +137,10 @@ def test_the_command_itself_on_a_healthy_stack(
         file.write_text(json.dumps(playing.outputs))
         start = time.monotonic()
         run = subprocess.run(
-            [sys.executable, "-m", "ops", "verify", "--outputs", str(file), "--address", "127.0.0.1", "--json"],
+            [
+                *(sys.executable, "-m", "ops", "verify", "--outputs", str(file), "--json"),
+                *("--address", "127.0.0.1", "--docker-host", "ssh://deploy@video.example.org"),
+            ],
             cwd=ROOT,
             env={"PATH": f"{playing.docker.parent}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,

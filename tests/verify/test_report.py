@@ -18,7 +18,8 @@ import pytest
 
 from ops.__main__ import main
 from ops.errors import OpsError
-from ops.verify import report
+from ops.local import Place
+from ops.verify import report, source
 from ops.verify.checks import CHECKS
 from ops.verify.context import Context
 from ops.verify.result import Result, Status, failed, ok, skipped, warning
@@ -84,7 +85,9 @@ def test_a_dead_server_holds_the_command_no_longer_than_its_time_limit(tmp_path:
                 )
             )
         )
-        run, seconds = run_command(file, "--time-limit", "1", "--json", path=tmp_path)
+        run, seconds = run_command(
+            file, "--time-limit", "1", "--json", "--docker-host", "unix:///run/docker.sock", path=tmp_path
+        )
     assert run.returncode == 1
     said = json.loads(run.stdout)
     found = {one["name"]: one for one in said["checks"]}
@@ -105,7 +108,7 @@ def test_a_server_that_is_not_there_is_named_once(tmp_path: Path) -> None:
     run, seconds = run_command(file, path=tmp_path)
     assert run.returncode == 1
     lines = [line for line in run.stdout.splitlines() if line.lstrip().startswith("failed")]
-    assert [line.split()[1] for line in lines if line.split()[1] != "bridge"] == ["certificate"]
+    assert [line.split()[1] for line in lines] == ["certificate"]
     assert "connection refused" in lines[0]
     assert seconds < 10
 
@@ -166,6 +169,7 @@ def test_only_failed_makes_the_exit_code_one(
         (["--time-limit", "0"], "--time-limit is 0, allowed are 1 to 600 seconds"),
         (["--time-limit", "nan"], "--time-limit is nan"),
         (["--address", "video.example.org"], "--address is 'video.example.org', allowed is an IP address"),
+        (["--docker-host", "video.example.org"], "--docker-host is no URL that docker takes"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_exit_code_two(
@@ -195,20 +199,15 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_engine_is_asked_for_the_outputs(engine: Path) -> None:
-    from ops.verify import source
-
     engine.write_text(json.dumps(outputs(443, statisticsConfig="enable_statistics = true\nconference_timeout = 30\n")))
     found = source.read("prod", None, 10)
     assert found.jwt_secret == SECRET
     assert (found.statistics, found.conference_timeout) == (True, 30)
     assert found.http_port == 80
-    assert found.docker[0] == "docker"
     assert SECRET not in repr(found)
 
 
 def test_what_the_engine_says_against_it_is_one_line(engine: Path) -> None:
-    from ops.verify import source
-
     engine.parent.joinpath("pulumi").write_text(
         "#!/bin/sh\necho 'error: no stack named' >&2; echo more >&2; exit 255\n"
     )
@@ -217,10 +216,69 @@ def test_what_the_engine_says_against_it_is_one_line(engine: Path) -> None:
 
 
 def test_an_engine_that_hangs_is_given_up(engine: Path) -> None:
-    from ops.verify import source
-
     engine.parent.joinpath("pulumi").write_text("#!/bin/sh\nsleep 30\n")
     start = time.monotonic()
     with pytest.raises(OpsError, match="did not answer within 1 seconds"):
         source.read("prod", None, 1)
     assert time.monotonic() - start < 10
+
+
+DOCKER_HOSTS = {
+    "nothing": ("{}", ("--host", "unix:///var/run/docker.sock")),
+    "a host": ("{docker:host: ssh://deploy@video.test}", ("--host", "ssh://deploy@video.test")),
+    "a context": ("{docker:host: ssh://deploy@video.test, docker:context: remote}", ("--context", "remote")),
+    "a host and what cannot be judged here": (
+        "{docker:host: ssh://deploy@video.test, dnsZone: example.org, jvbPort: typo}",
+        ("--host", "ssh://deploy@video.test"),
+    ),
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A stack with a backend of its own; its file is still to be written."""
+    (tmp_path / "Pulumi.yaml").symlink_to(ROOT / "Pulumi.yaml")
+    return Place("team", tmp_path, embedded=False)
+
+
+@pytest.mark.parametrize("name", DOCKER_HOSTS)
+def test_docker_is_asked_where_the_stack_file_says_whatever_else_it_says(
+    name: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLOUDFLARE_API_TOKEN", raising=False)
+    config, where = DOCKER_HOSTS[name]
+    place.tracked.write_text(f"config: {config}\n")
+    assert source._docker(place) == (("docker", *where), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("config:\n  docker:host:\n    secure: v1:abc\n", "docker:host is encrypted"),
+        ("environment: [team/prod]\n", "Pulumi.team.yaml has an environment, which may say where it is"),
+        ("config: [\n", "Pulumi.team.yaml:2 is not valid YAML"),
+    ],
+)
+def test_no_docker_is_asked_where_the_host_is_not_known(text: str, says: str, place: Place) -> None:
+    place.tracked.write_text(text)
+    docker, why = source._docker(place)
+    assert docker == ()
+    assert says in why
+    context = Context(Stack.read(outputs(), docker, why))
+    result = asyncio.run(report.examine(context, {"bridge": CHECKS["bridge"]}))["bridge"]
+    assert result.status is Status.SKIPPED
+    assert says in result.seen
+    assert "--docker-host URL" in result.todo
+
+
+def test_outputs_from_a_file_leave_docker_alone_unless_its_host_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps(outputs()))
+    assert source.read("dev", str(file), 10).docker == ()
+    named = source.read("dev", str(file), 10, "ssh://deploy@video.test")
+    assert named.docker == ("docker", "--host", "ssh://deploy@video.test")
+
+
+def test_a_remedy_that_shows_a_log_names_the_stacks_docker_host() -> None:
+    docker = ("docker", "--context", "a remote one")
+    assert Stack.read(outputs(), docker).logs("jvb") == "docker --context 'a remote one' logs videobackend-test-jvb"

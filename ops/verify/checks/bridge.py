@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ops.verify.context import Context, NoDocker
+from ops.verify.context import NO_DOCKER, Context, NoDocker
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped
 
@@ -17,9 +17,9 @@ async def check(context: Context) -> Result:
     try:
         stats = await context.curl_json("jicofo", _STATS)
     except NoDocker as error:
-        return skipped(f"jicofo cannot be asked: {error}", "run verify where docker reaches the stack's host")
+        return skipped(f"jicofo cannot be asked: {error}", NO_DOCKER)
     except Unreachable as error:
-        return failed(f"jicofo: {error}", "look into its log: docker logs " + context.stack.container("jicofo"))
+        return failed(f"jicofo: {error}", f"look into its log: {context.stack.logs('jicofo')}")
     selector = stats.get("bridge_selector")
     counts = selector if isinstance(selector, dict) else {}
     total, good = counts.get("bridge_count"), counts.get("operational_bridge_count")
@@ -27,7 +27,7 @@ async def check(context: Context) -> Result:
         return skipped("this jicofo does not tell its bridges")
     if good > 0:
         return ok(f"jicofo sees {good} of {total} bridges working")
-    log = f"docker logs {context.stack.container('jvb')}"
+    log = context.stack.logs("jvb")
     if total > 0:
         return failed(
             f"jicofo sees {total} bridges, and none works", f"restart the bridge and look into its log: {log}"

@@ -10,6 +10,7 @@ from ops.verify import net
 from ops.verify.context import Context
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, warning
+from ops.verify.stack import Stack
 
 _SOON_DAYS: Final = 30
 _DAY: Final = 24 * 3600
@@ -38,16 +39,16 @@ async def check(context: Context) -> Result:
         )
     found = writer.get_extra_info("peercert")
     writer.transport.abort()
-    return judge_days(ssl.cert_time_to_seconds(found["notAfter"]) - time.time(), stack.host)
+    return judge_days(ssl.cert_time_to_seconds(found["notAfter"]) - time.time(), stack)
 
 
-def judge_days(seconds: float, host: str) -> Result:
+def judge_days(seconds: float, stack: Stack) -> Result:
     """The verdict on a valid certificate that has so many seconds left."""
     days = int(seconds // _DAY)
-    seen = f"valid for {host}, for {days} more {'day' if days == 1 else 'days'}"
+    seen = f"valid for {stack.host}, for {days} more {'day' if days == 1 else 'days'}"
     if days < _SOON_DAYS:
         return warning(
-            seen, "renew it now; where that goes by itself, look into the web container's log for why it did not"
+            seen, f"renew it now; where that goes by itself, web's log says why it did not: {stack.logs('web')}"
         )
     return ok(seen)
 

@@ -17,6 +17,7 @@ _STRING: Final = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"")
 
 async def check(context: Context) -> Result:
     """Fetches config.js by https and judges its URLs and STUN servers."""
+    stack = context.stack
     try:
         await context.address()
     except Unreachable:
@@ -24,7 +25,7 @@ async def check(context: Context) -> Result:
     try:
         answer = await context.get("/config.js")
     except Unreachable as error:
-        return failed(f"config.js is not served: {error}", "does web answer (make outputs)? look into its log")
+        return failed(f"config.js is not served: {error}", f"does web answer? {stack.logs('web')}")
     if answer.status != 200:
         return failed(f"config.js is not served: HTTP {answer.status}", "another server than web has this name or port")
     return judge(context, answer.body)

@@ -35,10 +35,14 @@ async def check_guest(context: Context) -> Result:
         except Refused as refused:
             return ok(f"a room stays closed to a token without the moderator claim ({refused.condition})")
         except (Unreachable, StreamClosed) as error:
-            return failed(f"no answer to entering a room ({error})", "look into prosody's log for its MUC component")
+            return failed(
+                f"no answer to entering a room ({error})",
+                f"look into prosody's log for its MUC component: {context.stack.logs('prosody')}",
+            )
     return failed(
         "a token without the moderator claim opened a room",
-        "is create_room loaded (XMPP_MUC_MODULES in the output settings)? bring the stack up, look into prosody's log",
+        "is create_room loaded (XMPP_MUC_MODULES in the output settings)? bring the stack up; "
+        f"{context.stack.logs('prosody')}",
     )
 
 
@@ -61,10 +65,10 @@ async def check_moderator(context: Context) -> Result:
 
 async def opened(context: Context, client: Client, room: str) -> Result | None:
     """Opens the room as a moderator; what went wrong, or None."""
-    return await _conference(client, room) or await _entry(context, client, room)
+    return await _conference(context, client, room) or await _entry(context, client, room)
 
 
-async def _conference(client: Client, room: str) -> Result | None:
+async def _conference(context: Context, client: Client, room: str) -> Result | None:
     try:
         if await client.request_conference(room):
             return None
@@ -74,32 +78,38 @@ async def _conference(client: Client, room: str) -> Result | None:
                 f"a moderator's token is not allowed to open a room ({refused})",
                 "does prosody run the stack's modules (XMPP_MUC_MODULES)? bring the stack up",
             )
-        return _no_focus(str(refused))
+        return _no_focus(context, str(refused))
     except (Unreachable, StreamClosed) as error:
-        return _no_focus(str(error))
-    return _no_focus("the conference is not ready")
+        return _no_focus(context, str(error))
+    return _no_focus(context, "the conference is not ready")
 
 
 async def _entry(context: Context, client: Client, room: str) -> Result | None:
     try:
         affiliation, role = await client.enter(room)
     except Refused as refused:
-        return failed(f"a moderator is kept out of the room ({refused})", "look into prosody's log for that refusal")
+        return failed(
+            f"a moderator is kept out of the room ({refused})",
+            f"look into prosody's log for that refusal: {context.stack.logs('prosody')}",
+        )
     except (Unreachable, StreamClosed) as error:
-        return failed(f"no answer to entering a room ({error})", "look into prosody's log for its MUC component")
+        return failed(
+            f"no answer to entering a room ({error})",
+            f"look into prosody's log for its MUC component: {context.stack.logs('prosody')}",
+        )
     moderation = "token_moderation" in context.stack.setting_list("prosody", "XMPP_MUC_MODULES")
     if not moderation or (affiliation, role) == ("owner", "moderator"):
         return None
     return failed(
         f"a moderator's token opens a room, and its holder is {affiliation or 'nobody'} there, not owner",
-        "is token_moderation loaded (XMPP_MUC_MODULES in the output settings)? look into prosody's log",
+        f"is token_moderation loaded (XMPP_MUC_MODULES in the output settings)? {context.stack.logs('prosody')}",
     )
 
 
-def _no_focus(said: str) -> Result:
+def _no_focus(context: Context, said: str) -> Result:
     return failed(
         f"jicofo does not open a room ({said})",
-        "does jicofo run, signed in to prosody, with a bridge (see bridge)? look into its log",
+        f"does jicofo run, signed in to prosody, with a bridge (see bridge)? {context.stack.logs('jicofo')}",
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ops.verify.checks.rooms import opened
-from ops.verify.context import Context, NoDocker, new_room
+from ops.verify.context import NO_DOCKER, Context, NoDocker, new_room
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped, warning
 from ops.verify.streams import StreamClosed
@@ -30,11 +30,11 @@ async def check(context: Context) -> Result:
     try:
         before = await context.curl_json("prosody", _BACKLOG)
     except NoDocker as error:
-        return skipped(f"prosody cannot be asked: {error}", "run verify where docker reaches the stack's host")
+        return skipped(f"prosody cannot be asked: {error}", NO_DOCKER)
     except Unreachable as error:
         return failed(
             f"prosody does not tell its backlog ({error})",
-            "does it run, with close_room in XMPP_MUC_MODULES? look into its log",
+            f"does it run, with close_room in XMPP_MUC_MODULES? {stack.logs('prosody')}",
         )
     if not context.statistics:
         return _judge_backlog(before)
