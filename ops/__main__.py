@@ -51,7 +51,17 @@ def _env(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from ops.verify import report
+    try:
+        from ops.verify import report
+    except ModuleNotFoundError as error:
+        from ops.errors import OpsError
+
+        if error.name != "websockets":
+            raise
+        raise OpsError(
+            "verify needs a package that the program does not: python -m pip install -r requirements-ops.txt, or run "
+            "make verify, which has it"
+        ) from None
 
     return report.run(
         options.stack,

@@ -16,6 +16,8 @@ from ops.errors import OpsError
 
 _JWT_SECRET: Final = "jwt_app_secret"
 _DEFAULT_TIMEOUT: Final = 20
+_HIDDEN: Final = "[secret]"
+"""What Pulumi writes for a secret output unless told to show it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,29 +57,29 @@ class Stack:
     @classmethod
     def read(cls, outputs: Mapping[str, Any], docker: tuple[str, ...] = (), no_docker: str = "") -> Stack:
         """A stack from its outputs, secrets included. Raises OpsError where one that is needed is missing or odd."""
-        origin = _text(outputs, "publicUrl")
-        url = urlsplit(origin or "")
-        if origin is None or url.scheme != "https" or not url.hostname:
+        hidden = [name for name, value in outputs.items() if value == _HIDDEN]
+        if hidden:
             raise OpsError(
-                f"the output publicUrl is {origin!r}, allowed is https://HOST[:PORT]: bring the stack up first"
+                f"the secret outputs are hidden ({', '.join(hidden)}): write them with pulumi stack output --json "
+                f"--show-secrets"
             )
+        origin, port = _origin(outputs)
         settings = {str(role): dict(_mapping(one, f"settings.{role}")) for role, one in _section(outputs, "settings")}
         lua = _text(outputs, "statisticsConfig") or ""
         timeout = re.search(r"^conference_timeout = (\d+)$", lua, re.MULTILINE)
         secret = _mapping(outputs.get("credentials") or {}, "credentials").get(_JWT_SECRET)
-        port = outputs.get("httpPort")
         return cls(
-            origin=origin.rstrip("/"),
+            origin=origin,
             settings=settings,
             containers={str(role): str(name) for role, name in _section(outputs, "containers")},
             hosts_entry=_text(outputs, "hostsEntry"),
-            dns_records=tuple(map(str, outputs.get("dnsRecords") or ())),
+            dns_records=_texts(outputs, "dnsRecords"),
             ca_certificate=_text(outputs, "caCertificate"),
             jwt_secret=str(secret) if secret else None,
             turn=_turn(outputs.get("turn")),
             statistics=bool(re.search(r"^enable_statistics = true$", lua, re.MULTILINE)),
             conference_timeout=int(timeout[1]) if timeout else _DEFAULT_TIMEOUT,
-            http_port=80 if (url.port or 443) == 443 else int(port) if port else None,
+            http_port=80 if port == 443 else _port(outputs, "httpPort"),
             docker=docker,
             no_docker=no_docker,
         )
@@ -121,9 +123,38 @@ class Stack:
         return shlex.join([*(self.docker or ("docker",)), "logs", self.container(role)])
 
 
+def _origin(outputs: Mapping[str, Any]) -> tuple[str, int]:
+    """publicUrl, and its port."""
+    origin = _text(outputs, "publicUrl")
+    try:
+        url = urlsplit(origin or "")
+        port = url.port or 443
+    except ValueError:
+        url, port = urlsplit(""), 0
+    if origin is None or url.scheme != "https" or not url.hostname:
+        raise OpsError(f"the output publicUrl is {origin!r}, allowed is https://HOST[:PORT]: bring the stack up first")
+    return origin.rstrip("/"), port
+
+
+def _port(outputs: Mapping[str, Any], name: str) -> int | None:
+    value = outputs.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or not 0 < value < 65536:
+        raise OpsError(f"the output {name} is {value!r}, allowed is 1 to 65535: bring the stack up first")
+    return value
+
+
 def _text(outputs: Mapping[str, Any], name: str) -> str | None:
     value = outputs.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _texts(outputs: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = outputs.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise OpsError(f"the output {name} is no list of texts: bring the stack up with this version of the program")
+    return tuple(value)
 
 
 def _mapping(value: object, name: str) -> Mapping[str, Any]:

@@ -179,6 +179,26 @@ def test_arguments_that_cannot_be_used_are_exit_code_two(
     assert says in capsys.readouterr().err
 
 
+def test_without_verifys_own_package_it_is_said_how_to_get_it(tmp_path: Path) -> None:
+    """As in an environment that has requirements.txt alone."""
+    (tmp_path / "websockets.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'websockets'\", name='websockets')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "ops", "verify"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: verify needs a package")
+    assert "requirements-ops.txt" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
 _PULUMI = """#!/bin/sh
 case "$*" in
 "stack output --json --show-secrets --stack prod --non-interactive") cat {file} ;;

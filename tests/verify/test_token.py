@@ -110,7 +110,11 @@ def test_a_stack_that_takes_no_tokens_gives_none(tmp_path: Path, setting: dict[s
         ("{}", "publicUrl"),
         (json.dumps(outputs(publicUrl="http://a")), "publicUrl"),
         (json.dumps(outputs(credentials={"jwt_app_secret": ""})), "jwt_app_secret"),
-        (json.dumps(outputs(credentials="[secret]")), "credentials"),
+        (json.dumps(outputs(publicUrl="https://host:99999")), "publicUrl is 'https://host:99999', allowed is"),
+        (json.dumps(outputs(publicUrl="https://[::1")), "publicUrl"),
+        (json.dumps(outputs(dnsRecords=5)), "dnsRecords is no list"),
+        (json.dumps(outputs(httpPort="80")), "httpPort is '80', allowed is 1 to 65535"),
+        (json.dumps(outputs(credentials="[secret]", turn="[secret]")), r"hidden \(credentials, turn\).*--show-secrets"),
     ],
 )
 def test_outputs_that_cannot_be_used_are_named(tmp_path: Path, text: str | None, said: str) -> None:
