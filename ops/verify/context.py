@@ -68,9 +68,8 @@ class Context:
         stack = self.stack
         if stack.dns_records:
             return [record.split()[-1] for record in stack.dns_records]
-        if stack.hosts_entry:
-            return [stack.hosts_entry.split()[0]]
-        return [one.partition("#")[0] for one in stack.setting_list("jvb", "JVB_ADVERTISE_IPS")]
+        entry = stack.hosts_entry.split()[:1] if stack.hosts_entry else []
+        return list(dict.fromkeys([*entry, *stack.advertised_addresses]))
 
     async def address(self) -> str:
         """Where to connect, after one connection was made there. Raises Unreachable, to every check the same."""

@@ -101,6 +101,11 @@ class Stack:
         return tuple(item for item in self.setting(role, name).split(",") if item)
 
     @property
+    def advertised_addresses(self) -> tuple[str, ...]:
+        """The addresses of dockerHostAddress, without ports."""
+        return tuple(one.partition("#")[0] for one in self.setting_list("jvb", "JVB_ADVERTISE_IPS"))
+
+    @property
     def token_auth(self) -> bool:
         """True where users sign in with a JWT."""
         return self.setting("prosody", "ENABLE_AUTH") == "1" and self.setting("prosody", "AUTH_TYPE") == "jwt"

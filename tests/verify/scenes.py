@@ -160,7 +160,9 @@ BROKEN: Mapping[str, Broken] = {
     "the name leads to another server": Broken(
         check="name",
         says="not to 192.0.2.7",
-        scene=Scene(outputs={"hostsEntry": None, "dnsRecords": [f"{HOST} A 192.0.2.7"]}),
+        scene=Scene(
+            resolves_to=("127.0.0.1", "192.0.2.8"), outputs={"hostsEntry": None, "dnsRecords": [f"{HOST} A 192.0.2.7"]}
+        ),
     ),
     "the certificate is for another host": Broken(
         check="certificate", says="for another host than", scene=Scene(site={"certificate": "other-host"})

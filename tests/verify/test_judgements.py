@@ -42,13 +42,16 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     [
         ({}, ["127.0.0.1"], Status.OK),
         ({}, ["127.0.0.1", "::1"], Status.WARNING),
-        ({"hostsEntry": f"192.0.2.1 {HOST}"}, ["127.0.0.1"], Status.WARNING),
+        ({"hostsEntry": f"192.0.2.1 {HOST}"}, ["127.0.1.1"], Status.WARNING),
         ({"hostsEntry": f"192.0.2.1 {HOST}"}, ["192.0.2.2"], Status.FAILED),
         ({}, [], Status.FAILED),
         ({"dnsRecords": [f"{HOST} A 192.0.2.1", f"{HOST} AAAA 2001:db8::1"]}, ["2001:db8::1"], Status.OK),
         ({"dnsRecords": [f"{HOST} A 192.0.2.1"]}, ["192.0.2.1", "192.0.2.2"], Status.FAILED),
+        ({"dnsRecords": [f"{HOST} A 192.0.2.1"]}, ["192.0.2.1", "64:ff9b::192.0.2.1"], Status.OK),
+        ({"dnsRecords": [f"{HOST} A 192.0.2.1"]}, ["64:ff9b::192.0.2.2"], Status.FAILED),
+        ({"dnsRecords": [f"{HOST} A 192.0.2.1"]}, ["127.0.1.1"], Status.WARNING),
+        ({"dnsRecords": [f"{HOST} A 192.0.2.1"]}, ["127.0.1.1", "192.0.2.2"], Status.FAILED),
         ({"hostsEntry": None}, ["127.0.0.1"], Status.OK),
-        ({"hostsEntry": None}, ["192.0.2.9"], Status.FAILED),
     ],
 )
 def test_a_name_must_lead_to_the_stacks_addresses_alone(
@@ -59,9 +62,39 @@ def test_a_name_must_lead_to_the_stacks_addresses_alone(
     assert result.status is status, result
 
 
+@pytest.mark.parametrize(
+    ("resolved", "status"),
+    [
+        (["192.0.2.5"], Status.OK),
+        (["2001:db8::5"], Status.OK),
+        (["2001:db8::5", "192.0.2.5"], Status.OK),
+        (["2001:db8::6"], Status.FAILED),
+    ],
+)
+def test_a_name_may_lead_to_each_of_docker_host_address(resolved: list[str], status: Status) -> None:
+    """hostsEntry has the first alone."""
+    found = outputs(hostsEntry=f"192.0.2.5 {HOST}")
+    found["settings"]["jvb"]["JVB_ADVERTISE_IPS"] = "192.0.2.5,2001:db8::5#10001"
+    assert name.judge(Context(Stack.read(found)), resolved).status is status
+    del found["hostsEntry"]
+    assert name.judge(Context(Stack.read(found)), resolved).status is status
+
+
+def test_without_docker_host_address_a_right_name_on_another_machine_is_no_failure() -> None:
+    """hostsEntry then is the loopback, which would be wrong there."""
+    found = outputs()
+    del found["settings"]["jvb"]["JVB_ADVERTISE_IPS"]
+    result = name.judge(Context(Stack.read(found)), ["192.0.2.5"])
+    assert result.status is Status.WARNING
+    assert "cannot be compared" in result.seen
+    assert "127.0.0.1" not in result.todo
+    assert "on other machines its address" in name.judge(Context(Stack.read(found)), []).todo
+
+
 def test_before_a_proxy_of_ones_own_another_address_is_only_a_warning() -> None:
     found = outputs(hostsEntry=None)
     found["settings"]["web"]["DISABLE_HTTPS"] = "1"
+    found["settings"]["jvb"]["JVB_ADVERTISE_IPS"] = "192.0.2.1"
     assert name.judge(Context(Stack.read(found)), ["192.0.2.9"]).status is Status.WARNING
 
 
