@@ -251,6 +251,25 @@ def test_a_media_port_that_answers_refuses_or_is_silent_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        ({"192.168.1.5#10000": "refused", "192.0.2.5#10000": "is silent"}, Status.WARNING),
+        ({"192.168.1.5#10000": "refused", "192.0.2.5#10000": "answered"}, Status.WARNING),
+        ({"192.168.1.5#10000": "is silent", "192.0.2.5#10000": "refused"}, Status.FAILED),
+        ({"192.168.1.5#10000": "refused", "192.0.2.5#10000": "refused"}, Status.FAILED),
+        ({"192.168.1.5#10000": "refused"}, Status.FAILED),
+        ({"192.168.1.5#10000": "is silent", "192.0.2.5#10000": "is silent"}, Status.SKIPPED),
+        ({"192.168.1.5#10000": "answered", "192.0.2.5#10000": "answered"}, Status.OK),
+    ],
+)
+def test_a_private_address_that_refuses_beside_another_is_only_a_warning(
+    answers: dict[str, str], status: Status
+) -> None:
+    """In the caller's network it may be another device's."""
+    assert media.judge(answers).status is status
+
+
+@pytest.mark.parametrize(
     ("url", "expected"),
     [
         ("turn:a.example.org", ("a.example.org", 3478, False, True)),

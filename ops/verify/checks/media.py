@@ -10,11 +10,13 @@ import asyncio
 import errno
 import ipaddress
 import socket
+from collections.abc import Mapping
 from typing import Final
 
+from components.addresses import is_private
 from ops.verify import stun
 from ops.verify.context import Context
-from ops.verify.result import Result, failed, ok, skipped
+from ops.verify.result import Result, failed, ok, skipped, warning
 
 _TRIES: Final = 4
 _PAUSE: Final = 0.4
@@ -30,20 +32,33 @@ async def check(context: Context) -> Result:
     ]
     if not advertised:
         return skipped("the bridge advertises no address", "set dockerHostAddress, so that other machines get media")
-    answers = dict(zip(advertised, await asyncio.gather(*map(probe, advertised)), strict=True))
+    return judge(dict(zip(advertised, await asyncio.gather(*map(probe, advertised)), strict=True)))
+
+
+def judge(answers: Mapping[str, str]) -> Result:
+    """The verdict on what `probe` found, by advertised IP#PORT."""
     shut = [where for where, answer in answers.items() if answer == "refused"]
+    if shut and len(shut) < len(answers) and all(map(_is_private, shut)):
+        return warning(
+            f"nothing listens at UDP {', '.join(shut)}, a private address, where this network may have another device",
+            "run verify in the Docker host's network; there the port must not refuse",
+        )
     if shut:
         return failed(
             f"nothing listens at UDP {', '.join(shut)}",
             "does jvb run, is jvbPort published there, does the router forward the port, is dockerHostAddress right?",
         )
     if all(answer == "answered" for answer in answers.values()):
-        return ok(f"UDP {', '.join(advertised)} answers")
+        return ok(f"UDP {', '.join(answers)} answers")
     told = "; ".join(f"{where} {answer}" for where, answer in answers.items())
     return skipped(
         f"cannot be told: UDP {told}",
         "a bridge is silent to strangers, and so is a firewall that drops: a call of three people tells",
     )
+
+
+def _is_private(where: str) -> bool:
+    return is_private(ipaddress.ip_address(where.partition("#")[0]))
 
 
 async def probe(where: str) -> str:
