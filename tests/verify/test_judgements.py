@@ -183,10 +183,12 @@ def test_the_wrong_tokens_are_each_wrong_in_one_thing_and_shown_by_no_line() -> 
     assert "\n" not in one.hide("a\nb\x1b[31m")
 
 
-def test_where_every_audience_is_accepted_a_wrong_one_is_not_tried() -> None:
-    assert "with a wrong audience" not in sign_in.wrong_tokens(
-        with_setting("prosody", "JWT_ACCEPTED_AUDIENCES", "*"), "a"
-    )
+@pytest.mark.parametrize("claim", ["issuer", "audience"])
+def test_where_every_issuer_or_audience_is_accepted_a_wrong_one_is_not_tried(claim: str) -> None:
+    one = with_setting("prosody", f"JWT_ACCEPTED_{claim.upper()}S", "a,*")
+    tried = sign_in.wrong_tokens(one, "a")
+    assert f"with a wrong {claim}" not in tried
+    assert len(tried) == 4
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,6 @@ def _judge(right: Outcome, wrong: dict[str, Outcome], mend: str) -> Result:
 
 def wrong_tokens(context: Context, room: str) -> dict[str, str | None]:
     """Tokens that must not do, by what is wrong with them."""
-    accepted_by_all = "*" in context.stack.setting_list("prosody", "JWT_ACCEPTED_AUDIENCES")
     found = {
         "without a token": None,
         "with a wrong signature": context.token(room, secret=context.keep_secret(secrets.token_hex(32))),
@@ -81,8 +80,10 @@ def wrong_tokens(context: Context, room: str) -> dict[str, str | None]:
         "with a wrong audience": context.token(room, aud=f"not-{secrets.token_hex(8)}"),
         "with an expired token": context.token(room, exp=int(time.time()) - _HOUR),
     }
-    if accepted_by_all:
-        del found["with a wrong audience"]
+    # Jitsi's token/util takes every one where the list has "*".
+    for claim in ("issuer", "audience"):
+        if "*" in context.stack.setting_list("prosody", f"JWT_ACCEPTED_{claim.upper()}S"):
+            del found[f"with a wrong {claim}"]
     return found
 
 
