@@ -139,9 +139,63 @@ def test_a_page_that_leads_elsewhere_or_to_a_third_party_fails(old: str, new: st
     assert result.todo
 
 
+OTHER = "https://other.example.org"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"config.bosh = '{OTHER}/http-bind'",
+        f"config.bosh = '{OTHER}/http-bind'; // ours",
+        f"config.bosh = '{OTHER}/http-bind' /* ours */",
+        f"config.bosh =\n  '{OTHER}/'\n  + 'http-bind'",
+        f"config['bosh'] = '{OTHER}/http-bind';",
+        f'window.config["bosh"] = "{OTHER}/http-bind";',
+        f"config.bosh = `{OTHER}/http-bind`;",
+        f"Object.assign(config, {{ bosh: '{OTHER}/http-bind' }});",
+        f"Object.assign(config, {{ bosh: '{OTHER}/' + subdir + 'http-bind' }})",
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\nconfig.other = 'x';\n"])
+def test_a_line_that_sends_browsers_elsewhere_fails_however_it_is_written(line: str, end: str) -> None:
+    result = config_js.judge(context(), JS + line + end)
+    assert result.status is Status.FAILED, result
+    assert f"{OTHER}/http-bind" in result.seen
+    websocket = line.replace("bosh", "websocket").replace("http-bind", "xmpp-websocket")
+    assert config_js.judge(context(), JS + websocket + end).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"config.bosh = 'https://{HOST}:8443/http-bind'",
+        f"config['bosh'] = 'https://{HOST}:8443/' + subdir + 'http-bind' // ours",
+        f"Object.assign(config, {{ bosh: 'https://{HOST}:8443/tenant/http-bind' }})",
+        "config.bosh = '/http-bind', config.other = 'https://other.example.org/'",
+        "config.otherbosh = 1; myconfig.bosh = 'x'; if (config.bosh == 'y') { z(); }",
+    ],
+)
+def test_a_line_that_leaves_browsers_here_is_good_however_it_is_written(line: str) -> None:
+    assert config_js.judge(context(), JS + line + "\n").status is Status.OK
+
+
+def test_a_url_elsewhere_that_a_later_line_replaces_is_a_warning() -> None:
+    result = config_js.judge(context(), f"var config = {{ bosh: '{OTHER}/http-bind' }};\n" + JS)
+    assert result.status is Status.WARNING
+    assert OTHER in result.seen
+
+
+def test_stun_servers_without_a_semicolon_count_too() -> None:
+    line = "config.p2p.stunServers = [{ urls: 'stun:stun.example.org:3478' }] // ours\n"
+    assert "stun.example.org:3478" in config_js.judge(context(), JS + line).seen
+
+
 def test_what_is_commented_out_in_the_page_does_not_count() -> None:
     commented = "// config.bosh = 'https://a/';\n/* config.p2p.stunServers = [{ urls: 'stun:a.example.org' }]; */\n"
     assert config_js.judge(context(), JS + commented).status is Status.OK
+    assert (
+        config_js.judge(context(), JS + "config.a = 'b'; // config.bosh = 'https://a/http-bind'\n").status is Status.OK
+    )
 
 
 def test_configured_stun_servers_are_not_foreign() -> None:

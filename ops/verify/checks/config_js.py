@@ -1,18 +1,24 @@
 """Whether the page's config.js sends browsers to this stack, and to no third party.
 
-Owns the reading of config.js: the last assignment to a name counts, and its quoted strings. It is not run.
+Owns the reading of config.js: the last assignment to a name counts, and its quoted strings. It is not run; a further
+URL, however it gets into the configuration, is found by its path.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from ops.verify.context import Context
 from ops.verify.net import Unreachable
-from ops.verify.result import Result, failed, ok, skipped
+from ops.verify.result import Result, Status, failed, ok, skipped, warning
 
-_STRING: Final = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"")
+_STRING: Final = r"""(?:'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)"""
+_COMMENT: Final = re.compile(rf"({_STRING})|/\*.*?\*/|//[^\n]*", re.DOTALL)
+_JOINED: Final = re.compile(rf"{_STRING}(?:\s*\+\s*(?:{_STRING}|[\w$.]+))*", re.DOTALL)
+_ENDS: Final = re.compile(rf"{_STRING}|[(\[{{]|[)\]}}]|[;,\n]", re.DOTALL)
+_OPERATORS: Final = "-+*/?:&|.="
 
 
 async def check(context: Context) -> Result:
@@ -33,19 +39,48 @@ async def check(context: Context) -> Result:
 
 def judge(context: Context, text: str) -> Result:
     """The verdict on a config.js."""
-    stack, source = context.stack, _without_comments(text)
-    socket = stack.origin.replace("https://", "wss://", 1)
-    for name, wanted in (("bosh", f"{stack.origin}/http-bind"), ("websocket", f"{socket}/xmpp-websocket")):
-        found = _url(source, name)
-        if found is None:
+    source = _without_comments(text)
+    urls, servers = _judge_urls(context, source), _judge_servers(context, source)
+    for status in (Status.FAILED, Status.WARNING):
+        for one in (urls, servers):
+            if one.status is status:
+                return one
+    return ok(f"{urls.seen}; {servers.seen}")
+
+
+def _judge_urls(context: Context, source: str) -> Result:
+    origin = context.stack.origin
+    socket = origin.replace("https://", "wss://", 1)
+    superseded = []
+    for name, wanted in (("bosh", f"{origin}/http-bind"), ("websocket", f"{socket}/xmpp-websocket")):
+        assigned = _assigned(source, name)
+        if assigned is None:
             return failed(
                 f"config.js has no config.{name}", "bring the stack up again; or an own config.js replaces it"
             )
-        if found != wanted and found != wanted[wanted.index("/", 8) :]:
+        path = wanted.rpartition("/")[2]
+        found = _joined(assigned.expression)
+        if found not in (wanted, f"/{path}"):
             return failed(
                 f"config.js sends browsers to {found}, not to {wanted}",
                 "publicUrl must be what browsers type, with its port: correct it and bring the stack up",
             )
+        for at, url in _foreign(source, path, origin):
+            if at > assigned.at:
+                return failed(
+                    f"config.js has {url} after {wanted}, so browsers may go there",
+                    "remove it from the files of brandingDir, and bring the stack up",
+                )
+            superseded.append(url)
+    if superseded:
+        return warning(
+            f"config.js has {', '.join(superseded)} too, which a later line replaces",
+            "remove it from the files of brandingDir",
+        )
+    return ok(f"sends browsers to {origin}")
+
+
+def _judge_servers(context: Context, source: str) -> Result:
     stun = _stun(source)
     if stun is None:
         return failed(
@@ -58,7 +93,7 @@ def judge(context: Context, text: str) -> Result:
             f"config.js names STUN or TURN servers that are not configured: {', '.join(foreign)}",
             "name them in stunServers, or remove them from the files of brandingDir",
         )
-    return ok(f"sends browsers to {stack.origin}; STUN: {', '.join(sorted(stun)) or 'none'}")
+    return ok(f"STUN: {', '.join(sorted(stun)) or 'none'}")
 
 
 def _own(context: Context) -> set[str]:
@@ -71,32 +106,71 @@ def _own(context: Context) -> set[str]:
 
 
 def _without_comments(text: str) -> str:
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("//"))
+    return _COMMENT.sub(lambda match: match[1] or "", text)
 
 
-def _assigned(source: str, name: str) -> str | None:
-    """The right side of the last `config.NAME = ...;`."""
-    found = re.findall(rf"config\.{re.escape(name)}\s*=([^=].*?);[^\S\n]*$", source, re.DOTALL | re.MULTILINE)
-    return str(found[-1]) if found else None
+@dataclass(frozen=True)
+class Assigned:
+    """The last assignment to a name: its right side, and where that starts."""
+
+    expression: str
+    at: int
+
+
+def _assigned(source: str, name: str) -> Assigned | None:
+    """That of `config.NAME = ...` or `config['NAME'] = ...`."""
+    members = "".join(rf"(?:\.{part}|\[\s*['\"]{part}['\"]\s*\])" for part in name.split("."))
+    found = list(re.finditer(rf"(?<![\w$.])(?:window\.)?config{members}\s*=(?![=>])", source))
+    return Assigned(_expression(source[found[-1].end() :]), found[-1].end()) if found else None
+
+
+def _expression(source: str) -> str:
+    """The expression that a text starts with; like JavaScript's, it may end without a semicolon."""
+    depth = 0
+    for match in _ENDS.finditer(source):
+        token = match[0]
+        if token in "([{":
+            depth += 1
+        elif token in ")]}":
+            depth -= 1
+        if depth < 0 or (depth == 0 and token in ";,") or (depth == 0 and token == "\n" and _complete(source, match)):
+            return source[: match.start()]
+    return source
+
+
+def _complete(source: str, end: re.Match[str]) -> bool:
+    """Whether an expression is over at the end of a line: neither that line nor the next one has an operator there."""
+    before, after = source[: end.start()].rstrip(), source[end.end() :].lstrip()
+    return before[-1:] not in _OPERATORS and (not after or after[0] not in _OPERATORS)
 
 
 def _strings(expression: str) -> list[str]:
-    return [single or double for single, double in _STRING.findall(expression)]
+    return [re.sub(r"\$\{[^}]*\}", "", one[1:-1]) for one in re.findall(_STRING, expression, re.DOTALL)]
 
 
-def _url(source: str, name: str) -> str | None:
+def _joined(expression: str) -> str:
     """The URL that an expression such as 'https://host/' + subdir + 'http-bind' makes in the root directory."""
-    expression = _assigned(source, name)
-    return None if expression is None else "".join(_strings(expression))
+    return "".join(_strings(expression))
+
+
+def _foreign(source: str, path: str, origin: str) -> list[tuple[int, str]]:
+    """Every URL with this path that is another host's, and where it stands."""
+    own = origin.partition("://")[2]
+    found = [(match.start(), _joined(match[0])) for match in _JOINED.finditer(source)]
+    return [
+        (at, url)
+        for at, url in found
+        if path in url and (host := re.match(r"(?:\w+:)?//([^/]+)/", url)) and host[1] != own
+    ]
 
 
 def _stun(source: str) -> set[str] | None:
     """HOST:PORT of every STUN and TURN server that is named; None where peer-to-peer calls have the front end's own."""
-    expression = _assigned(source, "p2p.stunServers")
-    if expression is None:
+    assigned = _assigned(source, "p2p.stunServers")
+    if assigned is None:
         return None
-    named = [item for text in _strings(expression) for item in text.split(",")]
-    elsewhere = re.findall(r"\b(?:stun|turn)s?:([A-Za-z0-9.\[\]:_-]+)", source.replace(expression, ""))
+    named = [item for text in _strings(assigned.expression) for item in text.split(",")]
+    rest = source[: assigned.at] + source[assigned.at + len(assigned.expression) :]
+    elsewhere = re.findall(r"\b(?:stun|turn)s?:([A-Za-z0-9.\[\]:_-]+)", rest)
     servers = {re.sub(r"^(stun|turn)s?:", "", item).partition("?")[0] for item in [*named, *elsewhere]}
     return {one for one in servers if re.search(r"[A-Za-z0-9]", one)}
