@@ -29,6 +29,14 @@ class Unreachable(Exception):
     """Nothing usable came back; the text says what happened, in a few words."""
 
 
+class HttpError(Unreachable):
+    """An HTTP status came back instead of what was asked for."""
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(f"{path} answers HTTP {status}")
+        self.status = status
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP answer."""

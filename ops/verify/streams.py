@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 
 from ops.verify import net
 from ops.verify.context import Context
-from ops.verify.net import Unreachable
+from ops.verify.net import HttpError, Unreachable
 
 HTTPBIND: Final = "http://jabber.org/protocol/httpbind"
 _FRAMING: Final = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -109,7 +109,7 @@ class Bosh:
         body = f"<body xmlns='{HTTPBIND}' rid='{self._rid}' {session} {attributes}>{content}</body>"
         answer = await self._context.ask(self._target, body)
         if answer.status != 200:
-            raise Unreachable(f"/http-bind answers HTTP {answer.status}")
+            raise HttpError("/http-bind", answer.status)
         element = _parse(answer.body, "/http-bind")
         if element.tag != f"{{{HTTPBIND}}}body":
             raise Unreachable("/http-bind answers something that is not XMPP")
@@ -144,7 +144,7 @@ class WebSocket:
         try:
             return await net.within(net.CONNECT_SECONDS, self._handshake(url, address))
         except InvalidStatus as error:
-            raise Unreachable(f"/xmpp-websocket answers HTTP {error.response.status_code}") from None
+            raise HttpError("/xmpp-websocket", error.response.status_code) from None
         except (WebSocketException, ssl.SSLError, OSError, EOFError):
             raise Unreachable("/xmpp-websocket does not become a WebSocket") from None
 

@@ -60,15 +60,21 @@ class Client:
                 await self.leave()
         await self._stream.close()
 
-    async def sign_in(self) -> None:
-        """SASL ANONYMOUS, as a client with a token does it. Raises Refused, or Unreachable."""
+    async def mechanisms(self) -> list[str]:
+        """Opens the stream; the ways to sign in that the server offers (SASL). Raises Refused, or Unreachable."""
         try:
             await self._stream.open()
             features = await self._next("features")
-            mechanisms = [one.text for one in features.iter(f"{{{_SASL}}}mechanism")]
-            if "ANONYMOUS" not in mechanisms:
-                offered = ", ".join(filter(None, mechanisms)) or "none"
-                raise Unreachable(f"no sign-in by token is offered (mechanisms: {offered})")
+        except StreamClosed as closed:
+            raise Refused(str(closed)) from None
+        return [one.text or "" for one in features.iter(f"{{{_SASL}}}mechanism")]
+
+    async def sign_in(self) -> None:
+        """SASL ANONYMOUS, as a client with a token does it. Raises Refused, or Unreachable."""
+        mechanisms = await self.mechanisms()
+        if "ANONYMOUS" not in mechanisms:
+            raise Unreachable(f"no sign-in without a password is offered ({', '.join(mechanisms) or 'nor any other'})")
+        try:
             await self._stream.send(f"<auth xmlns='{_SASL}' mechanism='ANONYMOUS'/>")
             answer = await self._next("success", "failure")
         except StreamClosed as closed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ class Scene:
     config_js: str = CONFIG_JS
     prosody: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of XmppServer."""
+    prosody_runs: bool = True
     statistics: bool = False
     broker_works: bool = True
     turn_secret: str = TURN_SECRET
@@ -99,6 +100,8 @@ def play(
         prosody = XmppServer(installation, setup, **scene.prosody)
         exits.callback(prosody.remove)
         prosody.start()
+        if not scene.prosody_runs:
+            prosody.stop()
         site = Site(config_js=scene.config_js, prosody_port=setup.http_port, **scene.site)
         nginx = Nginx(directory / "nginx", certificates, site)
         exits.callback(nginx.stop)
@@ -152,7 +155,17 @@ class Broken:
     scene: Scene
     along: tuple[str, ...] = ()
     """Other checks that rightly fail with it."""
+    todo: str = ""
+    """Part of what it says to do."""
 
+
+WITHOUT_TOKENS: Mapping[str, Scene] = {
+    "without sign-in": Scene(settings={"prosody": {"ENABLE_AUTH": "0"}}, prosody={"authentication": "anonymous"}),
+    "with accounts": Scene(
+        settings={"prosody": {"AUTH_TYPE": "internal"}}, prosody={"authentication": "internal_hashed"}
+    ),
+}
+"""Healthy ones of stacks that take no tokens."""
 
 _REDIRECT = {"web": {"ENABLE_HTTP_REDIRECT": "1"}}
 
@@ -225,6 +238,41 @@ MORE_BROKEN: Mapping[str, Broken] = {
         scene=Scene(config_js=CONFIG_JS + "config.p2p.stunServers = [{ urls: 'stun:stun.example.org:3478' }];\n"),
     ),
     "the proxy has no /http-bind": Broken(check="bosh", says="HTTP 404", scene=Scene(site={"bosh": "absent"})),
+    "prosody is down": Broken(
+        check="bosh",
+        says="no sign-in: /http-bind answers HTTP 502",
+        todo="logs videobackend-test-prosody",
+        along=("websocket",),
+        scene=Scene(prosody_runs=False),
+    ),
+    **{
+        f"prosody is down in a stack {name}": Broken(
+            check="websocket",
+            says="no sign-in: /xmpp-websocket answers HTTP 502",
+            todo="logs videobackend-test-prosody",
+            along=("bosh",),
+            scene=replace(scene, prosody_runs=False),
+        )
+        for name, scene in WITHOUT_TOKENS.items()
+    },
+    "the proxy has no /http-bind, and the stack takes no tokens": Broken(
+        check="bosh",
+        says="HTTP 404",
+        todo="must pass POST /http-bind",
+        scene=replace(WITHOUT_TOKENS["with accounts"], site={"bosh": "absent"}),
+    ),
+    "a stack with accounts asks for none": Broken(
+        check="bosh",
+        says="lets in whoever comes without an account",
+        along=("websocket",),
+        scene=replace(WITHOUT_TOKENS["with accounts"], prosody={"authentication": "anonymous"}),
+    ),
+    "a stack without sign-in asks for accounts": Broken(
+        check="websocket",
+        says="no sign-in without a password is offered",
+        along=("bosh",),
+        scene=replace(WITHOUT_TOKENS["without sign-in"], prosody={"authentication": "internal_hashed"}),
+    ),
     "moderators do not become owners": Broken(
         check="moderator", says="not owner", scene=Scene(prosody={"without": "token_moderation"})
     ),

@@ -94,11 +94,13 @@ class XmppServer(Prosody):
         *,
         without: str = "",
         overlooks: str = "",
+        authentication: str = "stand_in_query_token",
         focus: bool = True,
     ) -> None:
         super().__init__(installation, setup)  # type: ignore[arg-type]
         self._without = without
         self._overlooks = overlooks
+        self._authentication = authentication
         self._focus = focus
 
     def prepare(self) -> None:
@@ -110,8 +112,8 @@ class XmppServer(Prosody):
         text = _replaced(
             text,
             'authentication = "stand_in_token"',
-            'authentication = "stand_in_query_token"\n    modules_enabled = { "bosh"; "websocket"; "smacks" }\n'
-            f"    {overlooks}",
+            f'authentication = "{self._authentication}"\n    {overlooks}\n'
+            '    modules_enabled = { "bosh"; "websocket"; "smacks" }',
         )
         text = _replaced(text, "c2s_require_encryption = false", _SECURE)
         for module in filter(None, [self._without]):

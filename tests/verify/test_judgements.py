@@ -245,10 +245,8 @@ def test_where_every_issuer_or_audience_is_accepted_a_wrong_one_is_not_tried(cla
     assert len(tried) == 4
 
 
-@pytest.mark.parametrize(
-    "check", [sign_in.check_bosh, sign_in.check_websocket, rooms.check_guest, rooms.check_moderator]
-)
-def test_a_stack_without_tokens_is_not_tried_with_tokens(check: Any) -> None:
+@pytest.mark.parametrize("check", [rooms.check_guest, rooms.check_moderator])
+def test_rooms_of_a_stack_without_tokens_are_not_tried_with_tokens(check: Any) -> None:
     assert run(check(with_setting("prosody", "AUTH_TYPE", "internal"))).status is Status.SKIPPED
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from ops.verify.context import Context
 from ops.verify.result import Result, Status
 from tests.prosody.configuration import SECRET
 from tests.prosody.servers import Installation
-from tests.verify.scenes import BROKEN, MORE_BROKEN, TURN_SECRET, Broken, Playing, Scene, play
+from tests.verify.scenes import BROKEN, MORE_BROKEN, TURN_SECRET, WITHOUT_TOKENS, Broken, Playing, Scene, play
 from tests.verify.servers import Certificates, Coturn
 
 pytestmark = pytest.mark.prosody
@@ -26,6 +27,14 @@ pytestmark = pytest.mark.prosody
 ROOT = Path(__file__).resolve().parents[2]
 FEWER_SECONDS = 10.0
 """The figure for a healthy local stack."""
+
+
+HEALTHY: Mapping[str, tuple[Scene, set[str]]] = {
+    "without statistics": (Scene(), {"media", "statistics"}),
+    "with statistics": (Scene(statistics=True), {"media"}),
+    **{name: (scene, {"guest", "moderator", "media", "statistics"}) for name, scene in WITHOUT_TOKENS.items()},
+}
+"""Scenes, and the checks of each that cannot tell."""
 
 
 def examine(playing: Playing, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> dict[str, Result]:
@@ -43,23 +52,21 @@ def told(results: dict[str, Result]) -> str:
     return "\n".join(f"{one.status.value} {name}: {one.seen}" for name, one in results.items())
 
 
-@pytest.mark.parametrize("statistics", [False, True], ids=["without statistics", "with statistics"])
+@pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_stack_is_green(
-    statistics: bool,
+    name: str,
     place: Path,
     certificates: Certificates,
     installation: Installation,
     coturn: Coturn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only the bridge's silence cannot be told."""
-    scene = Scene(statistics=statistics)
+    scene, cannot_be_told = HEALTHY[name]
     with play(scene, place, certificates, installation, coturn) as playing:
         start = time.monotonic()
         results = examine(playing, scene, monkeypatch)
         seconds = time.monotonic() - start
         assert playing.prosody.log.count("traceback") == 0
-    cannot_be_told = {"media"} if statistics else {"media", "statistics"}
     for name, result in results.items():
         expected = Status.SKIPPED if name in cannot_be_told else Status.OK
         assert result.status is expected, told(results)
@@ -120,6 +127,7 @@ def test_a_broken_set_up_is_found_and_named(
     }, told(results)
     assert broken.says in named.seen
     assert named.todo
+    assert broken.todo in named.todo
     assert seconds < FEWER_SECONDS
 
 

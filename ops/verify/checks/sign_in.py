@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ops.verify.context import Context, new_room
-from ops.verify.net import Unreachable
+from ops.verify.net import HttpError, Unreachable
 from ops.verify.result import Result, failed, skipped
 from ops.verify.result import ok as good
 from ops.verify.streams import Bosh, Stream, WebSocket
@@ -17,6 +17,8 @@ from ops.verify.xmpp import Client, Refused
 
 _HOUR: Final = 3600
 """So far ago has the expired token expired: more than clocks differ."""
+_NOBODY_BEHIND: Final = (502, 503, 504)
+"""What a proxy answers where it does not reach the server behind it."""
 NO_TOKENS: Final = "this stack takes no tokens (enableAuth, authType)"
 
 Open = Callable[[Context, str, str | None], Stream]
@@ -37,25 +39,50 @@ async def check_websocket(context: Context) -> Result:
 
 
 async def _check(context: Context, transport: Open, mend: str) -> Result:
-    if not context.stack.token_auth:
-        return skipped(NO_TOKENS)
     try:
         await context.address()
     except Unreachable:
         return skipped("no connection (see certificate)")
+    if not context.stack.token_auth:
+        return await _check_without_tokens(context, transport, mend)
     room = new_room()
     bad = wrong_tokens(context, room)
     attempts = [_attempt(context, transport, room, token) for token in bad.values()]
     right, *others = await asyncio.gather(_attempt(context, transport, room, context.token(room)), *attempts)
-    return _judge(right, dict(zip(bad, others, strict=True)), mend)
+    return _judge(context, right, dict(zip(bad, others, strict=True)), mend)
 
 
-def _judge(right: Outcome, wrong: dict[str, Outcome], mend: str) -> Result:
+async def _check_without_tokens(context: Context, transport: Open, mend: str) -> Result:
+    """Anybody gets in where enableAuth is off; accounts are only seen to be asked for, as there is none to try."""
+    stack = context.stack
+    async with Client(context, transport(context, new_room(), None)) as client:
+        try:
+            if stack.setting("prosody", "ENABLE_AUTH") != "1":
+                await client.sign_in()
+                return good("accepted: whoever comes, as configured (enableAuth)")
+            offered = await client.mechanisms()
+        except (Refused, Unreachable) as outcome:
+            return _no_sign_in(context, outcome, mend)
+    if "ANONYMOUS" in offered or not offered:
+        return failed(
+            "lets in whoever comes without an account" if offered else "no sign-in: no way to do so is offered",
+            f"is prosody's AUTH_TYPE the one of the output settings? bring the stack up; {stack.logs('prosody')}",
+        )
+    return good(f"asks for an account ({', '.join(offered)}); there is none to try it with")
+
+
+def _no_sign_in(context: Context, outcome: Refused | Unreachable, mend: str) -> Result:
+    if isinstance(outcome, HttpError) and outcome.status in _NOBODY_BEHIND:
+        mend = f"web does not reach prosody: does prosody run? {context.stack.logs('prosody')}"
+    return failed(f"no sign-in: {outcome}", mend)
+
+
+def _judge(context: Context, right: Outcome, wrong: dict[str, Outcome], mend: str) -> Result:
     """The verdict on what came of a right token, and of the wrong ones by what is wrong with them."""
     closed = [right] if isinstance(right, Refused) and not right.condition else []
     for outcome in (right, *wrong.values(), *closed):
-        if isinstance(outcome, Unreachable) or outcome in closed:
-            return failed(f"no sign-in: {outcome}", mend)
+        if isinstance(outcome, Unreachable) or (outcome is not None and outcome in closed):
+            return _no_sign_in(context, outcome, mend)
     let_in = [which for which, outcome in wrong.items() if outcome is None]
     if let_in:
         return failed(
