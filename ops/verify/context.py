@@ -54,7 +54,8 @@ class Context:
 
     def keep_secret(self, value: str) -> str:
         """`value`, which from now on `hide` hides."""
-        self._secrets.add(value)
+        if value:
+            self._secrets.add(value)
         return value
 
     def token(self, room: str, *, moderator: bool = False, secret: str | None = None, **changes: object) -> str:

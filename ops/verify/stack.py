@@ -111,6 +111,11 @@ class Stack:
         return self.setting("prosody", "ENABLE_AUTH") == "1" and self.setting("prosody", "AUTH_TYPE") == "jwt"
 
     @property
+    def open_to_all(self) -> bool:
+        """True where users do not sign in at all."""
+        return self.setting("prosody", "ENABLE_AUTH") != "1"
+
+    @property
     def domain(self) -> str:
         """The XMPP domain that users sign in to."""
         return self.setting("prosody", "XMPP_DOMAIN", "meet.jitsi")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -22,6 +23,7 @@ _BIND: Final = "urn:ietf:params:xml:ns:xmpp-bind"
 _SESSION: Final = "urn:ietf:params:xml:ns:xmpp-session"
 _FOCUS: Final = "http://jitsi.org/protocol/focus"
 _MUC: Final = "http://jabber.org/protocol/muc"
+_SERVICES: Final = "urn:xmpp:extdisco:2"
 _CLIENT: Final = "jabber:client"
 _SELF: Final = "110"
 """Status code of a presence that is about oneself (XEP-0045)."""
@@ -38,6 +40,18 @@ class Refused(Exception):
     def __init__(self, condition: str, text: str = "") -> None:
         super().__init__(": ".join(filter(None, (condition, text))) or "the stream is closed without a word")
         self.condition = condition
+
+
+@dataclass(frozen=True)
+class Service:
+    """A STUN or TURN server that the server tells its clients of (XEP-0215)."""
+
+    kind: str
+    host: str
+    port: str
+    transport: str
+    username: str
+    password: str = field(repr=False)
 
 
 class Client:
@@ -93,6 +107,24 @@ class Client:
                 await self._ask("", f"<session xmlns='{_SESSION}'/>")
         except (StreamClosed, Refused) as error:
             raise Unreachable(f"no session after the sign-in ({error})") from None
+
+    async def services(self) -> list[Service]:
+        """The STUN and TURN servers that it is told of, with its credentials. Raises Refused, or Unreachable."""
+        try:
+            answer = await self._ask(self._context.stack.domain, f"<services xmlns='{_SERVICES}'/>", kind="get")
+        except StreamClosed as closed:
+            raise Unreachable(f"the connection was closed {closed}".strip()) from None
+        return [
+            Service(
+                kind=one.get("type", ""),
+                host=one.get("host", ""),
+                port=one.get("port", ""),
+                transport=one.get("transport", ""),
+                username=one.get("username", ""),
+                password=self._context.keep_secret(one.get("password", "")),
+            )
+            for one in answer.iter(f"{{{_SERVICES}}}service")
+        ]
 
     async def request_conference(self, room: str) -> bool:
         """Asks jicofo for the conference; whether it is ready. Raises Refused, or Unreachable."""
@@ -163,7 +195,7 @@ class Client:
                 raise StreamClosed(_condition(element))
 
 
-async def visit(context: Context, room: str, token: str) -> Client:
+async def visit(context: Context, room: str, token: str | None) -> Client:
     """A client with a session, by WebSocket as browsers do it, by BOSH where that fails. Raises Refused, Unreachable."""
     try:
         return await _started(Client(context, WebSocket(context, room, token)))

@@ -62,7 +62,8 @@ class Scene:
     statistics: bool = False
     broker_works: bool = True
     turn_secret: str = TURN_SECRET
-    """The one that the outputs tell; coturn has TURN_SECRET."""
+    """The one that the outputs tell and that prosody has; coturn has TURN_SECRET."""
+    bridge_address: str = "127.0.0.1"
     bridge_listens: bool = True
     bridges: tuple[int, int] = (1, 1)
     """How many jicofo sees, and how many of them work."""
@@ -97,7 +98,8 @@ def play(
         setup = Setup(
             c2s_port=free_port(), http_port=free_port(), timeout=TIMEOUT, broker=settings if scene.statistics else None
         )
-        prosody = XmppServer(installation, setup, **scene.prosody)
+        turn = {"turn_urls": coturn.urls(), "turn_secret": scene.turn_secret} if coturn is not None else {}
+        prosody = XmppServer(installation, setup, **(turn | dict(scene.prosody)))
         exits.callback(prosody.remove)
         prosody.start()
         if not scene.prosody_runs:
@@ -105,12 +107,12 @@ def play(
         site = Site(config_js=scene.config_js, prosody_port=setup.http_port, **scene.site)
         nginx = Nginx(directory / "nginx", certificates, site)
         exits.callback(nginx.stop)
-        bridge = Bridge()
+        bridge = Bridge(scene.bridge_address)
         exits.callback(bridge.stop)
-        media_port = bridge.port
+        advertised = f"{bridge.address}#{bridge.port}"
         if not scene.bridge_listens:
             bridge.stop()
-        found = _outputs(scene, nginx, media_port, certificates, settings)
+        found = _outputs(scene, nginx, advertised, certificates, settings)
         if coturn is not None:
             found["turn"] = {"urls": coturn.urls(), "secret": scene.turn_secret}
         docker = docker_stand_in(
@@ -124,7 +126,7 @@ def play(
 
 
 def _outputs(
-    scene: Scene, nginx: Nginx, media_port: int, certificates: Certificates, broker: BrokerSettings
+    scene: Scene, nginx: Nginx, advertised: str, certificates: Certificates, broker: BrokerSettings
 ) -> dict[str, Any]:
     statistics = render_statistics_lua(
         enabled=scene.statistics,
@@ -139,7 +141,7 @@ def _outputs(
         caCertificate=certificates.authority,
         statisticsConfig=statistics,
     )
-    found["settings"]["jvb"] = {"JVB_PORT": "10000", "JVB_ADVERTISE_IPS": f"127.0.0.1#{media_port}"}
+    found["settings"]["jvb"] = {"JVB_PORT": "10000", "JVB_ADVERTISE_IPS": advertised}
     for role, changes in scene.settings.items():
         found["settings"][role] |= changes
     return found | dict(scene.outputs)
@@ -238,6 +240,31 @@ MORE_BROKEN: Mapping[str, Broken] = {
         scene=Scene(config_js=CONFIG_JS + "config.p2p.stunServers = [{ urls: 'stun:stun.example.org:3478' }];\n"),
     ),
     "the proxy has no /http-bind": Broken(check="bosh", says="HTTP 404", scene=Scene(site={"bosh": "absent"})),
+    "prosody tells clients of no TURN server": Broken(
+        check="turn",
+        says="prosody does not tell clients of turn:",
+        todo="logs videobackend-test-prosody",
+        scene=Scene(prosody={"turn_urls": ()}),
+    ),
+    "prosody tells clients of another TURN server": Broken(
+        check="turn",
+        says="prosody does not tell clients of turn:",
+        scene=Scene(prosody={"turn_urls": ["turn:turn.example.org:3478"]}),
+    ),
+    "prosody has another TURN secret than the stack": Broken(
+        check="turn",
+        says="gives no relay address: error 401",
+        scene=Scene(prosody={"turn_secret": "another-secret-7d793037a0760186"}),
+    ),
+    "TURN relays at another address than the stack's": Broken(
+        check="turn",
+        says="relays at 127.0.0.1, while clients know 127.0.0.2",
+        todo="jvbBindAddress",
+        scene=Scene(
+            bridge_address="127.0.0.2",
+            outputs={"containers": outputs()["containers"] | {"coturn": "videobackend-test-coturn"}},
+        ),
+    ),
     "prosody is down": Broken(
         check="bosh",
         says="no sign-in: /http-bind answers HTTP 502",

@@ -8,13 +8,14 @@ stand-in, and the bridge is a UDP socket that is as silent as the real one.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -96,12 +97,16 @@ class XmppServer(Prosody):
         overlooks: str = "",
         authentication: str = "stand_in_query_token",
         focus: bool = True,
+        turn_urls: Sequence[str] = (),
+        turn_secret: str = "",
     ) -> None:
         super().__init__(installation, setup)  # type: ignore[arg-type]
         self._without = without
         self._overlooks = overlooks
         self._authentication = authentication
         self._focus = focus
+        self._turn_urls = turn_urls
+        self._turn_secret = turn_secret
 
     def prepare(self) -> None:
         super().prepare()
@@ -116,6 +121,10 @@ class XmppServer(Prosody):
             '    modules_enabled = { "bosh"; "websocket"; "smacks" }',
         )
         text = _replaced(text, "c2s_require_encryption = false", _SECURE)
+        if self._turn_urls:
+            text = _replaced(text, '"http_openmetrics"; ', '"http_openmetrics"; "external_services"; ')
+            services = _external_services(self._turn_urls, self._turn_secret)
+            text = _replaced(text, f'VirtualHost "{DOMAIN}"\n', f'{services}\nVirtualHost "{DOMAIN}"\n')
         for module in filter(None, [self._without]):
             assert module in MUC_MODULES
             text = _replaced(text, f'"{module}"; ', "")
@@ -126,6 +135,20 @@ class XmppServer(Prosody):
 
 
 _SECURE = "c2s_require_encryption = false\nconsider_bosh_secure = true\nconsider_websocket_secure = true"
+
+
+def _external_services(urls: Sequence[str], secret: str) -> str:
+    """As prosody/rootfs/defaults/prosody.cfg.lua of the image renders TURN_* and TURNS_*."""
+    items = []
+    for url in urls:
+        match = re.fullmatch(r"(turns?):([^:]+):([0-9]+)(?:\?transport=(udp|tcp))?", url)
+        assert match, url
+        kind, host, port, transport = match.groups()
+        items.append(
+            f'{{ type = "{kind}", host = "{host}", port = {port}, transport = "{transport or "udp"}", ttl = 86400, '
+            f'secret = true, algorithm = "turn" }}'
+        )
+    return f'external_service_secret = "{secret}";\nexternal_services = {{ {", ".join(items)} }};'
 
 
 def _replaced(text: str, old: str, new: str) -> str:
@@ -272,10 +295,11 @@ class Broker:
 class Bridge:
     """Stand-in for jvb: a UDP socket that, like a bridge without a call, answers nobody."""
 
+    address: str
     _socket: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
 
     def __post_init__(self) -> None:
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((self.address, 0))
 
     @property
     def port(self) -> int:

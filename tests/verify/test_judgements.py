@@ -14,7 +14,8 @@ from ops.verify.checks import bridge, certificate, config_js, http, media, name,
 from ops.verify.context import Context, NoDocker
 from ops.verify.net import Answer, Unreachable
 from ops.verify.result import Status
-from ops.verify.stack import Stack
+from ops.verify.stack import Stack, Turn
+from ops.verify.xmpp import Service
 from tests.prosody.configuration import SECRET
 from tests.verify.outputs import HOST, outputs
 from tests.verify.scenes import CONFIG_JS
@@ -338,6 +339,53 @@ def test_a_private_address_that_refuses_beside_another_is_only_a_warning(
 def test_turn_urls_are_taken_apart(url: str, expected: tuple[str, int, bool, bool] | None) -> None:
     server = turn.Server.parse(url)
     assert (server and (server.host, server.port, server.tls, server.udp)) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "relayed", "good"),
+    [
+        (True, "192.0.2.5", "192.0.2.5#49160", True),
+        (True, "10.0.0.5,192.0.2.5#10001", "192.0.2.5#49160", True),
+        (True, "192.0.2.5", "10.0.0.5#49160", False),
+        (True, "192.0.2.5", "192.0.2.6#49160", False),
+        (True, "", "10.0.0.5#49160", True),
+        (False, "192.0.2.5", "192.0.2.6#49160", True),
+        (False, "192.0.2.5", "10.0.0.5#49160", False),
+        (False, "10.0.0.6", "10.0.0.5#49160", True),
+    ],
+)
+def test_relays_sit_at_the_stacks_address_or_at_least_not_at_a_private_one(
+    own: bool, known: str, relayed: str, good: bool
+) -> None:
+    """A TURN server of the stack's has the stack's address; one elsewhere has its own."""
+    found = outputs()
+    found["settings"]["jvb"]["JVB_ADVERTISE_IPS"] = known
+    if own:
+        found["containers"]["coturn"] = "videobackend-test-coturn"
+    problem = turn.judge_relay(Stack.read(found), relayed)
+    assert (problem is None) is good, problem
+
+
+@pytest.mark.parametrize(
+    ("services", "says"),
+    [
+        ([("turn", "a.example.org", "3478", "udp")], None),
+        ([("turn", "a.example.org", "", ""), ("stun", "b.example.org", "", "")], None),
+        ([("turn", "a.example.org", "3478", "tcp")], "does not tell clients of turn:a.example.org"),
+        ([("turns", "a.example.org", "3478", "tcp")], "does not tell clients of turn:a.example.org"),
+        (
+            [("turn", "a.example.org", "3478", "udp"), ("turn", "b.example.org", "3478", "udp")],
+            "not configured: turn:b.example.org:3478",
+        ),
+        ([], "does not tell clients of turn:a.example.org"),
+    ],
+)
+def test_clients_are_told_of_the_stacks_turn_servers_and_of_no_others(
+    services: list[tuple[str, str, str, str]], says: str | None
+) -> None:
+    told = [Service(*one, username="1", password="p") for one in services]
+    problem = turn._compare(context(), Turn(urls=("turn:a.example.org",), secret="s"), told)
+    assert (problem is None) if says is None else (problem is not None and says in problem.said)
 
 
 @pytest.mark.parametrize("value", [{"urls": []}, {"urls": ["turn:a"]}, {"secret": "s"}, "turn:a"])

@@ -1,4 +1,4 @@
-"""Whether each TURN server gives a relay address for the stack's own credentials."""
+"""Whether clients learn of each TURN server, and get a relay address there."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ipaddress
 import re
 import ssl
 import time
 from dataclasses import dataclass
 from typing import Final
 
+from components import topology
+from components.addresses import is_private
 from ops.verify import net, stun
-from ops.verify.context import TOKEN_SECONDS, Context
+from ops.verify.context import TOKEN_SECONDS, Context, new_room
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped
+from ops.verify.stack import Stack, Turn
 from ops.verify.stun import StunError
+from ops.verify.xmpp import Refused, Service, visit
 
 _URL: Final = re.compile(r"(turns?):(\[[0-9a-fA-F:.]+\]|[^:?\[\]]+)(?::([0-9]+))?(?:\?transport=(udp|tcp))?")
 """RFC 7065."""
+_OWN: Final = topology.COTURN
+"""The role of the stack's own TURN server."""
 
 
 @dataclass(frozen=True)
@@ -44,56 +51,145 @@ class Server:
             return None  # DTLS
         return cls(url, host.strip("[]"), int(port or (5349 if tls else 3478)), tls, not tls and transport != "tcp")
 
+    @classmethod
+    def told(cls, service: Service) -> Server | None:
+        """The same of what a client is told; None for what is no TURN server."""
+        host = f"[{service.host}]" if ":" in service.host else service.host
+        port = f":{service.port}" if service.port else ""
+        transport = f"?transport={service.transport}" if service.transport else ""
+        return cls.parse(f"{service.kind}:{host}{port}{transport}")
+
+    @property
+    def place(self) -> tuple[str, int, bool, bool]:
+        """What two spellings of a URL have in common."""
+        return self.host, self.port, self.tls, self.udp
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a URL is of no use, and what to do about it."""
+
+    said: str
+    todo: str
+
 
 async def check(context: Context) -> Result:
-    """Allocates at every URL of the output turn, with time-limited credentials, and gives the allocation back."""
+    """Allocates at every URL of the output turn, with the credential that prosody hands out; gives it back at once.
+
+    Where prosody cannot be asked, with one that is made of the stack's own secret.
+    """
     turn = context.stack.turn
     if turn is None:
         return skipped("the stack has no TURN server")
-    outcomes = await asyncio.gather(*(_attempt(context, url) for url in turn.urls))
-    problems = [one for one in outcomes if one is not None]
-    if problems:
-        url, said, todo = problems[0]
-        return failed(f"{url} gives no relay address: {said}", todo)
-    return ok(f"{', '.join(turn.urls)}: a relay address each")
+    services = await _told(context)
+    if services is not None:
+        problem = _compare(context, turn, services)
+        if problem is not None:
+            return failed(problem.said, problem.todo)
+    outcomes = await asyncio.gather(*(_attempt(context, turn, url, services) for url in turn.urls))
+    for url, outcome in zip(turn.urls, outcomes, strict=True):
+        if outcome is not None:
+            return failed(f"{url} {outcome.said}", outcome.todo)
+    whose = "the stack's secret (prosody was not asked)" if services is None else "prosody's credential"
+    return ok(f"{', '.join(turn.urls)}: a relay address each, by {whose}")
 
 
-async def _attempt(context: Context, url: str) -> tuple[str, str, str] | None:
-    """None where it went well, else the URL, what went wrong and what to do."""
-    server = Server.parse(url)
-    if server is None:
-        return url, "no TURN URL that can be tried", "write turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT]"
+async def _told(context: Context) -> list[Service] | None:
+    """What prosody tells a client of TURN; None where there is no sign-in, which other checks judge."""
+    stack, room = context.stack, new_room()
+    if not stack.token_auth and not stack.open_to_all:
+        return None
     try:
-        await net.within(net.ANSWER_SECONDS, _allocate(context, server))
-    except StunError as error:
-        if error.code in (401, 403, 438):
-            mend = "the secret is not the server's, or the clocks differ: bring the stack up, compare with timedatectl"
-        else:
-            mend = "look into the TURN server's log; its relay ports may be used up or shut"
-        return url, str(error), mend
-    except ssl.SSLCertVerificationError as error:
-        return (
-            url,
-            f"its certificate is not valid ({error.verify_message})",
-            "give it the certificate of its host's name",
+        await context.address()
+        client = await visit(context, room, context.token(room) if stack.token_auth else None)
+    except (Refused, Unreachable):
+        return None
+    async with client:
+        try:
+            return await client.services()
+        except Refused:
+            return []
+
+
+def _compare(context: Context, turn: Turn, services: list[Service]) -> Problem | None:
+    """Whether clients are told of the stack's servers, and of no others."""
+    told = [one for one in map(Server.told, services) if one is not None]
+    places = {one.place for one in told}
+    wanted = [(url, Server.parse(url)) for url in turn.urls]
+    missing = [url for url, one in wanted if one is not None and one.place not in places]
+    if missing:
+        return Problem(
+            f"prosody does not tell clients of {', '.join(missing)}",
+            f"has prosody the TURN settings (make outputs)? bring the stack up; {context.stack.logs('prosody')}",
         )
-    except (Unreachable, OSError, EOFError) as error:
-        said = str(error) if isinstance(error, Unreachable) else "no connection"
-        return (
-            url,
-            said,
-            f"does it run, and does the firewall let {'UDP' if server.udp else 'TCP'} {server.port} through?",
+    further = [one.url for one in told if one.place not in {own.place for _, own in wanted if own is not None}]
+    if further:
+        return Problem(
+            f"prosody tells clients of a server that is not configured: {', '.join(further)}",
+            "remove it from prosody's external_services, or bring the stack up",
         )
     return None
 
 
-async def _allocate(context: Context, server: Server) -> None:
-    turn = context.stack.turn
-    if turn is None:
-        return
+async def _attempt(context: Context, turn: Turn, url: str, services: list[Service] | None) -> Problem | None:
+    """None where it went well."""
+    server = Server.parse(url)
+    if server is None:
+        return Problem(
+            "is no TURN URL that can be tried", "write turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT]"
+        )
+    username, password = _credential(context, turn, server, services)
+    if not password:
+        return Problem("is told to clients without a credential", "bring the stack up: prosody lacks TURN_CREDENTIALS")
+    try:
+        relayed = await net.within(net.ANSWER_SECONDS, _allocate(context, server, username, password))
+    except StunError as error:
+        said, todo = str(error), "look into the TURN server's log; its relay ports may be used up or shut"
+        if error.code in (401, 403, 438):
+            todo = "the secret is not the server's, or the clocks differ: bring the stack up, compare with timedatectl"
+    except ssl.SSLCertVerificationError as error:
+        said = f"its certificate is not valid ({error.verify_message})"
+        todo = "give it the certificate of its host's name"
+    except (Unreachable, OSError, EOFError) as error:
+        said = str(error) if isinstance(error, Unreachable) else "no connection"
+        todo = f"does it run, and does the firewall let {'UDP' if server.udp else 'TCP'} {server.port} through?"
+    else:
+        return judge_relay(context.stack, relayed)
+    return Problem(f"gives no relay address: {said}", todo)
+
+
+def judge_relay(stack: Stack, relayed: str) -> Problem | None:
+    """Whether a relay address (IP#PORT) can be the right one, as far as the addresses that clients know tell."""
+    ip, known = relayed.partition("#")[0], stack.advertised_addresses
+    if not known or ip in known:
+        return None
+    if _OWN in stack.containers:
+        todo = "dockerHostAddress is what clients know, behind NAT jvbBindAddress is the machine's own (docs/turn.md)"
+    elif _is_inner(ip) and not all(map(_is_inner, known)):
+        todo = "tell the TURN server its outer address (coturn: external-ip)"
+    else:
+        return None
+    return Problem(f"relays at {ip}, while clients know {', '.join(known)}", todo)
+
+
+def _is_inner(address: str) -> bool:
+    ip = ipaddress.ip_address(address)
+    return is_private(ip) or ip.is_loopback or ip.is_unspecified
+
+
+def _credential(context: Context, turn: Turn, server: Server, services: list[Service] | None) -> tuple[str, str]:
+    """User name and password: those that prosody hands out, else time-limited ones of the stack's secret."""
+    for one in services or ():
+        told = Server.told(one)
+        if told is not None and told.place == server.place:
+            return one.username, one.password
     username = f"{int(time.time()) + TOKEN_SECONDS}:verify"
     digest = hmac.digest(turn.secret.encode(), username.encode(), hashlib.sha1)
-    password = context.keep_secret(base64.b64encode(digest).decode())
+    return username, context.keep_secret(base64.b64encode(digest).decode())
+
+
+async def _allocate(context: Context, server: Server, username: str, password: str) -> str:
+    """The relay address, which is given back."""
     addresses = await _addresses(context, server)
     channel: stun.Channel
     if server.udp:
@@ -104,7 +200,7 @@ async def _allocate(context: Context, server: Server) -> None:
             tls.load_default_certs()
         channel = stun.TcpChannel(*await net.connect(addresses[0], server.port, tls, server.host))
     try:
-        await stun.allocate_and_release(channel, username, password)
+        return await stun.allocate_and_release(channel, username, password)
     finally:
         channel.close()
 
