@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from components.addresses import parse_ip
 from ops.errors import OpsError
 
 _JWT_SECRET: Final = "jwt_app_secret"
@@ -49,6 +50,8 @@ class Stack:
     """Seconds that a room stays after its last moderator left."""
     http_port: int | None = None
     """Where callers reach plain HTTP; None where that is not known."""
+    published_http_port: int | None = None
+    """Where the Docker host has it (httpPort)."""
     docker: tuple[str, ...] = ()
     """The `docker` command with the options that lead to the stack's Docker host; empty where that is not known."""
     no_docker: str = ""
@@ -80,6 +83,7 @@ class Stack:
             statistics=bool(re.search(r"^enable_statistics = true$", lua, re.MULTILINE)),
             conference_timeout=int(timeout[1]) if timeout else _DEFAULT_TIMEOUT,
             http_port=80 if port == 443 else _port(outputs, "httpPort"),
+            published_http_port=_port(outputs, "httpPort"),
             docker=docker,
             no_docker=no_docker,
         )
@@ -87,6 +91,11 @@ class Stack:
     @property
     def host(self) -> str:
         return urlsplit(self.origin).hostname or ""
+
+    @property
+    def has_address(self) -> bool:
+        """True where publicUrl has an IP address instead of a name."""
+        return parse_ip(self.host) is not None
 
     @property
     def port(self) -> int:
@@ -104,6 +113,11 @@ class Stack:
     def advertised_addresses(self) -> tuple[str, ...]:
         """The addresses of dockerHostAddress, without ports."""
         return tuple(one.partition("#")[0] for one in self.setting_list("jvb", "JVB_ADVERTISE_IPS"))
+
+    @property
+    def letsencrypt(self) -> bool:
+        """True where web gets its certificate from Let's Encrypt or another ACME server."""
+        return self.setting("web", "ENABLE_LETSENCRYPT") == "1"
 
     @property
     def token_auth(self) -> bool:

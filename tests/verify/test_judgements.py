@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import ssl
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -110,6 +112,95 @@ def test_a_certificate_for_less_than_thirty_days_is_a_warning(days: float, statu
     result = certificate.judge_days(days * 86400, context().stack)
     assert result.status is status
     assert f"for {int(days)} more days" in result.seen
+
+
+PUBLIC_CA = {"caCertificate": None, "hostsEntry": None}
+
+
+@pytest.mark.parametrize(
+    ("code", "web", "changes", "status", "says", "todo"),
+    [
+        (
+            20,
+            {"ENABLE_LETSENCRYPT": "1", "LETSENCRYPT_USE_STAGING": "1"},
+            PUBLIC_CA,
+            "failed",
+            "staging",
+            "docs/tls.md",
+        ),
+        (
+            20,
+            {"ENABLE_LETSENCRYPT": "1", "LETSENCRYPT_ACME_SERVER": "https://acme.example.org/directory"},
+            PUBLIC_CA,
+            "failed",
+            "the authority of https://acme.example.org/directory",
+            "SSL_CERT_FILE",
+        ),
+        (
+            20,
+            {
+                "ENABLE_LETSENCRYPT": "1",
+                "LETSENCRYPT_ACME_SERVER": "https://acme-v02.api.letsencrypt.org/directory",
+            },
+            PUBLIC_CA,
+            "failed",
+            "not from Let's Encrypt",
+            "docs/tls.md",
+        ),
+        (
+            20,
+            {
+                "ENABLE_LETSENCRYPT": "1",
+                "LETSENCRYPT_ACME_SERVER": "https://acme-staging-v02.api.letsencrypt.org/directory",
+            },
+            PUBLIC_CA,
+            "failed",
+            "staging",
+            "docs/tls.md",
+        ),
+        (20, {}, PUBLIC_CA, "failed", "does not lead to an authority known here", "whole chain"),
+        (18, {}, PUBLIC_CA, "failed", "self-signed, so no browser", "tls letsencrypt"),
+        (18, {}, {"caCertificate": None}, "warning", "self-signed: browsers ask", "local-ca"),
+        (
+            18,
+            {},
+            PUBLIC_CA | {"publicUrl": "https://192.0.2.5:8443"},
+            "warning",
+            "self-signed: browsers ask",
+            "local-ca",
+        ),
+        (18, {}, {"caCertificate": "PEM"}, "failed", "the stack's own authority", "bring the stack up"),
+        (62, {}, PUBLIC_CA, "failed", "for another host", "names the host"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_mended_as_its_kind_needs(
+    code: int, web: dict[str, str], changes: dict[str, Any], status: str, says: str, todo: str
+) -> None:
+    found = outputs(**changes)
+    found["settings"]["web"] |= web
+    error = ssl.SSLCertVerificationError()
+    error.verify_code = code
+    result = certificate._distrusted(Context(Stack.read(found)), error)
+    assert (result.status.value, says in result.seen, todo in result.todo) == (status, True, True), result
+
+
+@pytest.mark.parametrize(
+    ("port", "http_port", "letsencrypt", "todo"),
+    [
+        (443, 8000, False, "httpPort is 8000, .* comes to 80: pulumi config set httpPort 80"),
+        (443, 80, False, "let TCP through to port 80: whoever types"),
+        (443, 80, True, "let TCP through to port 80: Let's Encrypt connects there"),
+        (8443, 8000, False, "let TCP through to port 8000: whoever types"),
+    ],
+)
+def test_missing_plain_http_is_mended_as_its_reason_needs(
+    port: int, http_port: int, letsencrypt: bool, todo: str
+) -> None:
+    found = outputs(port, httpPort=http_port)
+    found["settings"]["web"]["ENABLE_LETSENCRYPT"] = str(int(letsencrypt))
+    result = http._mend(Stack.read(found))
+    assert re.match(todo, result), result
+    assert letsencrypt or "Let's Encrypt" not in result
 
 
 def test_the_page_as_the_program_makes_it_is_good() -> None:

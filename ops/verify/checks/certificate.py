@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from typing import Final
+from urllib.parse import urlsplit
 
 from ops.verify import net
 from ops.verify.context import Context
@@ -63,15 +64,45 @@ def _distrusted(context: Context, error: ssl.SSLCertVerificationError) -> Result
         )
     if code == _EXPIRED:
         return failed(f"the certificate of {stack.host} has expired", "renew it, then bring the stack up")
-    if code == _SELF_SIGNED and stack.hosts_entry and not stack.ca_certificate:
-        return warning(
-            "the certificate is the image's own, self-signed: browsers ask before they open the page",
-            "fine for trying out on one machine",
-        )
-    if code in _UNKNOWN or code == _SELF_SIGNED:
-        authority = "the stack's own authority (caCertificate)" if stack.ca_certificate else "an authority known here"
-        return failed(
-            f"the certificate's chain does not lead to {authority}",
-            "serve the whole chain (certificate, then intermediates); or bring the stack up to put its certificate back",
-        )
+    if code in (*_UNKNOWN, _SELF_SIGNED):
+        return _of_no_authority(stack, self_signed=code == _SELF_SIGNED)
     return failed(f"the certificate is not valid: {error.verify_message}", "replace it, then bring the stack up")
+
+
+def _of_no_authority(stack: Stack, *, self_signed: bool) -> Result:
+    if stack.letsencrypt:
+        return _of_no_authority_by_acme(stack)
+    if self_signed and stack.ca_certificate is None:
+        if stack.hosts_entry or stack.has_address:
+            return warning(
+                "the certificate is the image's own, self-signed: browsers ask before they open the page",
+                "fine for trying out on one machine; tls local-ca makes one that can be trusted (docs/tls.md)",
+            )
+        return failed(
+            "the certificate is self-signed, so no browser trusts it",
+            "use tls letsencrypt, or own with a certificate of an authority (docs/tls.md)",
+        )
+    authority = "the stack's own authority (caCertificate)" if stack.ca_certificate else "an authority known here"
+    return failed(
+        f"the certificate's chain does not lead to {authority}",
+        "serve the whole chain (certificate, then intermediates); or bring the stack up to put its certificate back",
+    )
+
+
+def _of_no_authority_by_acme(stack: Stack) -> Result:
+    server = stack.setting("web", "LETSENCRYPT_ACME_SERVER")
+    if stack.setting("web", "LETSENCRYPT_USE_STAGING") == "1" or "//acme-staging" in server:
+        return failed(
+            "the certificate is from Let's Encrypt's staging, which no browser trusts",
+            "docs/tls.md, letsencrypt, says how to get from staging to a real one",
+        )
+    if server and not (urlsplit(server).hostname or "").endswith(".letsencrypt.org"):
+        return failed(
+            f"the certificate is from the authority of {server} (letsencryptAcmeServer), which is not trusted here",
+            "callers' machines must trust that authority; run verify on one of them, or set SSL_CERT_FILE to its certificate",
+        )
+    return failed(
+        "the certificate is not from Let's Encrypt, though it should be: its authority is not known here",
+        "one from staging or self-signed stays until it is forgotten: docs/tls.md, letsencrypt, says how; "
+        + stack.logs("web"),
+    )

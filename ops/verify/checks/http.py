@@ -8,6 +8,7 @@ from ops.verify import net
 from ops.verify.context import Context
 from ops.verify.net import Answer, Unreachable
 from ops.verify.result import Result, failed, ok, skipped
+from ops.verify.stack import Stack
 
 
 async def check(context: Context) -> Result:
@@ -25,12 +26,20 @@ async def check(context: Context) -> Result:
     try:
         answer = await net.request(address, stack.http_port, "/config.js", host=stack.host)
     except Unreachable as error:
-        return failed(
-            f"no plain HTTP: {error}",
-            "let TCP through to httpPort: whoever types the name without https:// gets nothing"
-            + (", and Let's Encrypt needs it too" if redirects else ""),
-        )
+        return failed(f"no plain HTTP: {error}", _mend(stack))
     return _judge_redirect(context, answer) if redirects else _judge_served(context, answer)
+
+
+def _mend(stack: Stack) -> str:
+    """What to do where nothing is at the port that callers come to."""
+    if stack.letsencrypt:
+        return f"let TCP through to port {stack.http_port}: Let's Encrypt connects there, and so does who types no https://"
+    if stack.published_http_port in (None, stack.http_port):
+        return f"let TCP through to port {stack.http_port}: whoever types the name without https:// gets nothing"
+    return (
+        f"httpPort is {stack.published_http_port}, and whoever types the name without https:// comes to "
+        f"{stack.http_port}: pulumi config set httpPort {stack.http_port}, or forward the one to the other"
+    )
 
 
 def _judge_redirect(context: Context, answer: Answer) -> Result:

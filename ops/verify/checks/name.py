@@ -17,7 +17,7 @@ _DNS64: Final = ipaddress.ip_network("64:ff9b::/96")
 async def check(context: Context) -> Result:
     """Compares what the name resolves to with dnsRecords, hostsEntry or dockerHostAddress, whichever the stack has."""
     stack = context.stack
-    if _is_address(stack.host):
+    if stack.has_address:
         return ok(f"{stack.host} is an address, no name")
     try:
         found = await net.resolve(stack.host)
@@ -87,11 +87,3 @@ def _plain(address: str) -> IpAddress:
 
 def _is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
