@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -280,7 +281,11 @@ def find_cli(place: Place) -> Path:
     from pulumi._version import version
 
     make_directory(place)
-    print(f"the Pulumi CLI is not on PATH: downloading v{version} into {DIRECTORY}/pulumi ...", flush=True)
+    print(
+        f"the Pulumi CLI is not on PATH: downloading v{version} into {DIRECTORY}/pulumi ...",
+        file=sys.stderr,
+        flush=True,
+    )
     try:
         automation.PulumiCommand.install(root=str(home), version=version)
     except (OSError, subprocess.SubprocessError) as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi import automation
 
 from ops import local, stackfile
 from ops.errors import OpsError
@@ -158,3 +159,15 @@ def test_a_stack_is_empty_until_it_has_resources(place: Place) -> None:
     assert place.is_empty
     _checkpoint(place, '[{"urn": "urn:pulumi:dev::videobackend::t::n"}]')
     assert not place.is_empty
+
+
+def test_a_download_of_the_cli_says_so_beside_what_a_command_prints(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The JSON of verify and the link of token are read by other programs."""
+    monkeypatch.setenv("PATH", str(place.root))
+    monkeypatch.setattr(automation.PulumiCommand, "install", lambda **_: None)
+    local.find_cli(place)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "downloading" in shown.err

@@ -229,7 +229,11 @@ def test_without_a_cli_and_a_network_up_says_what_to_do(
 ) -> None:
     (ready.root / "bin" / "pulumi").unlink()
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{_free_port(socket.SOCK_STREAM)}")
-    message = one_line_error(ops("up"))
+    run = ops("up")
+    progress, message = run.stderr.splitlines()
+    assert run.returncode == 1
+    assert "downloading" in progress
+    assert message.startswith("error: ")
     assert "cannot be downloaded" in message
     assert "https://www.pulumi.com/docs/install/" in message
 
