@@ -55,10 +55,13 @@ def lifetime(text: str) -> int:
 
 
 def room_name(text: str) -> str:
-    """The room as Jitsi spells it, in small letters. Raises OpsError; `*`, all rooms, is refused too."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text):
+    """The room as Jitsi spells it, in small letters. Raises OpsError; `*`, all rooms, is refused too.
+
+    No dots: a link to a room called config.js would lead to that file of the front end.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", text):
         raise OpsError(
-            f"--room is {text[:120]!r}, allowed is the name of one room: up to 100 letters, digits, hyphens, dots and "
+            f"--room is {text[:120]!r}, allowed is the name of one room: up to 100 letters, digits, hyphens and "
             f"underscores"
         )
     return text.lower()

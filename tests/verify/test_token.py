@@ -79,7 +79,9 @@ def test_the_bounds_themselves_are_allowed(text: str, seconds: int) -> None:
     assert token.lifetime(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "*", "a/b", "a b", "a?b", "a#b", "[t]a", "-a", "ä", "a\n", "a" * 101])
+@pytest.mark.parametrize(
+    "text", ["", "*", "a/b", "a b", "a?b", "a#b", "[t]a", "-a", "ä", "a\n", "a" * 101, "config.js"]
+)
 def test_a_room_that_is_not_one_rooms_name_is_refused(text: str) -> None:
     with pytest.raises(OpsError, match=r"--room is .*, allowed is"):
         token.room_name(text)
