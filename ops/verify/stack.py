@@ -135,6 +135,11 @@ class Stack:
         return self.setting("prosody", "XMPP_DOMAIN", "meet.jitsi")
 
     @property
+    def guest_domain(self) -> str:
+        """The XMPP domain that guests without a token come to (enableGuests)."""
+        return self.setting("prosody", "XMPP_GUEST_DOMAIN", f"guest.{self.domain}")
+
+    @property
     def muc(self) -> str:
         """The XMPP domain of the rooms."""
         return self.setting("prosody", "XMPP_MUC_DOMAIN", f"muc.{self.domain}")

@@ -1,6 +1,7 @@
 """XMPP streams as browsers open them: BOSH (XEP-0124, XEP-0206) and WebSocket (RFC 7395).
 
-Owns the framing: stanzas go out as text and come in as elements. Knows nothing of sign-in or rooms (`xmpp`).
+Owns the framing: stanzas go out as text and come in as elements. Knows nothing of sign-in or rooms (`xmpp`). The domain
+is that of users who sign in, unless another one is given.
 The token goes into the query, where lib-jitsi-meet puts it and Jitsi's mod_auth_token looks for it.
 """
 
@@ -73,22 +74,22 @@ def _query(room: str, token: str | None) -> str:
 class Bosh:
     """A stream over POST /http-bind, one request after the other."""
 
-    def __init__(self, context: Context, room: str, token: str | None) -> None:
+    def __init__(self, context: Context, room: str, token: str | None, domain: str | None = None) -> None:
         self._context = context
+        self._to = quoteattr(domain or context.stack.domain)
         self._target = f"/http-bind?{_query(room, token)}"
         self._rid = secrets.randbelow(2**48)
         self._sid: str | None = None
         self._came: deque[ET.Element] = deque()
 
     async def open(self) -> None:
-        to = quoteattr(self._context.stack.domain)
         if self._sid is None:
             await self._post(
-                f"to={to} xml:lang='en' wait='{_HELD_SECONDS}' hold='1' ver='1.6' content='text/xml; charset=utf-8' "
+                f"to={self._to} xml:lang='en' wait='{_HELD_SECONDS}' hold='1' ver='1.6' content='text/xml; charset=utf-8' "
                 f"xmpp:version='1.0' xmlns:xmpp='{_XBOSH}'"
             )
         else:
-            await self._post(f"to={to} xml:lang='en' xmpp:restart='true' xmlns:xmpp='{_XBOSH}'")
+            await self._post(f"to={self._to} xml:lang='en' xmpp:restart='true' xmlns:xmpp='{_XBOSH}'")
 
     async def send(self, stanza: str) -> None:
         await self._post("", stanza)
@@ -124,16 +125,16 @@ class Bosh:
 class WebSocket:
     """A stream over wss://.../xmpp-websocket."""
 
-    def __init__(self, context: Context, room: str, token: str | None) -> None:
+    def __init__(self, context: Context, room: str, token: str | None, domain: str | None = None) -> None:
         self._context = context
+        self._to = quoteattr(domain or context.stack.domain)
         self._query = _query(room, token)
         self._socket: ClientConnection | None = None
 
     async def open(self) -> None:
         if self._socket is None:
             self._socket = await self._connect()
-        to = quoteattr(self._context.stack.domain)
-        await self._send(f"<open xmlns='{_FRAMING}' to={to} version='1.0'/>")
+        await self._send(f"<open xmlns='{_FRAMING}' to={self._to} version='1.0'/>")
         element = await self._next()
         if element.tag != f"{{{_FRAMING}}}open":
             raise StreamClosed(name(element))

@@ -195,12 +195,12 @@ class Client:
                 raise StreamClosed(_condition(element))
 
 
-async def visit(context: Context, room: str, token: str | None) -> Client:
+async def visit(context: Context, room: str, token: str | None, domain: str | None = None) -> Client:
     """A client with a session, by WebSocket as browsers do it, by BOSH where that fails. Raises Refused, Unreachable."""
     try:
-        return await _started(Client(context, WebSocket(context, room, token)))
+        return await _started(Client(context, WebSocket(context, room, token, domain)))
     except Unreachable:
-        return await _started(Client(context, Bosh(context, room, token)))
+        return await _started(Client(context, Bosh(context, room, token, domain)))
 
 
 async def _started(client: Client) -> Client:

@@ -169,6 +169,10 @@ WITHOUT_TOKENS: Mapping[str, Scene] = {
 }
 """Healthy ones of stacks that take no tokens."""
 
+_GUESTS = {"prosody": {"ENABLE_GUESTS": "1"}}
+WITH_GUESTS = Scene(settings=_GUESTS)
+"""A healthy one that lets in guests without a token."""
+
 _REDIRECT = {"web": {"ENABLE_HTTP_REDIRECT": "1"}}
 
 BROKEN: Mapping[str, Broken] = {
@@ -299,6 +303,16 @@ MORE_BROKEN: Mapping[str, Broken] = {
         says="no sign-in without a password is offered",
         along=("bosh",),
         scene=replace(WITHOUT_TOKENS["without sign-in"], prosody={"authentication": "internal_hashed"}),
+    ),
+    "create_room is not loaded, and guests are let in": Broken(
+        check="guest",
+        says="a token without the moderator claim and an anonymous guest (enableGuests) opened a room",
+        scene=replace(WITH_GUESTS, prosody={"without": "create_room"}),
+    ),
+    "anonymous guests are asked for accounts": Broken(
+        check="guest",
+        says="anonymous guests cannot sign in",
+        scene=replace(WITH_GUESTS, prosody={"guests": "internal_hashed"}),
     ),
     "moderators do not become owners": Broken(
         check="moderator", says="not owner", scene=Scene(prosody={"without": "token_moderation"})

@@ -96,6 +96,7 @@ class XmppServer(Prosody):
         without: str = "",
         overlooks: str = "",
         authentication: str = "stand_in_query_token",
+        guests: str = "anonymous",
         focus: bool = True,
         turn_urls: Sequence[str] = (),
         turn_secret: str = "",
@@ -104,6 +105,7 @@ class XmppServer(Prosody):
         self._without = without
         self._overlooks = overlooks
         self._authentication = authentication
+        self._guests = guests
         self._focus = focus
         self._turn_urls = turn_urls
         self._turn_secret = turn_secret
@@ -120,6 +122,7 @@ class XmppServer(Prosody):
             f'authentication = "{self._authentication}"\n    {overlooks}\n'
             '    modules_enabled = { "bosh"; "websocket"; "smacks" }',
         )
+        text = _replaced(text, 'authentication = "stand_in_guest"', f'authentication = "{self._guests}"')
         text = _replaced(text, "c2s_require_encryption = false", _SECURE)
         if self._turn_urls:
             text = _replaced(text, '"http_openmetrics"; ', '"http_openmetrics"; "external_services"; ')

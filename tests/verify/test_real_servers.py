@@ -19,7 +19,17 @@ from ops.verify.context import Context
 from ops.verify.result import Result, Status
 from tests.prosody.configuration import SECRET
 from tests.prosody.servers import Installation
-from tests.verify.scenes import BROKEN, MORE_BROKEN, TURN_SECRET, WITHOUT_TOKENS, Broken, Playing, Scene, play
+from tests.verify.scenes import (
+    BROKEN,
+    MORE_BROKEN,
+    TURN_SECRET,
+    WITH_GUESTS,
+    WITHOUT_TOKENS,
+    Broken,
+    Playing,
+    Scene,
+    play,
+)
 from tests.verify.servers import Certificates, Coturn
 
 pytestmark = pytest.mark.prosody
@@ -32,6 +42,7 @@ FEWER_SECONDS = 10.0
 HEALTHY: Mapping[str, tuple[Scene, set[str]]] = {
     "without statistics": (Scene(), {"media", "statistics"}),
     "with statistics": (Scene(statistics=True), {"media"}),
+    "with guests": (WITH_GUESTS, {"media", "statistics"}),
     **{name: (scene, {"guest", "moderator", "media", "statistics"}) for name, scene in WITHOUT_TOKENS.items()},
 }
 """Scenes, and the checks of each that cannot tell."""

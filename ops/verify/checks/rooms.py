@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Final
 
 from ops.verify.checks.sign_in import NO_TOKENS
@@ -14,36 +16,67 @@ from ops.verify.xmpp import Client, Refused, visit
 
 _TEST_ROOM: Final = "__jicofo-health-check-"
 """Rooms of such names are test rooms to the stack's modules: their end is no event for the broker."""
+_NO_MODERATOR: Final = "a token without the moderator claim"
+_ANONYMOUS: Final = "an anonymous guest (enableGuests)"
+_OPENED: Final = "opened"
+_OUTSIDE: Final = "outside"
 _SEE_SIGN_IN: Final = "no sign-in (see bosh and websocket)"
 
 
 async def check_guest(context: Context) -> Result:
-    """A token without the moderator claim must not open a room."""
-    if not context.stack.token_auth:
+    """Neither a token without the moderator claim nor, with enableGuests, whoever has none must open a room."""
+    stack = context.stack
+    if not stack.token_auth:
         return skipped(NO_TOKENS)
-    if "create_room" not in context.stack.setting_list("prosody", "XMPP_MUC_MODULES"):
+    if "create_room" not in stack.setting_list("prosody", "XMPP_MUC_MODULES"):
         return skipped("every token may open rooms: xmppMucModules lacks create_room")
     room = new_room()
-    client = await _client(context, room, moderator=False)
-    if client is None:
-        return skipped(_SEE_SIGN_IN)
+    attempts = {_NO_MODERATOR: _open_in_vain(context, room, context.token(room), stack.domain)}
+    if stack.setting("prosody", "ENABLE_GUESTS") == "1":
+        attempts[_ANONYMOUS] = _open_in_vain(context, new_room(), None, stack.guest_domain)
+    return _judge_guests(context, dict(zip(attempts, await asyncio.gather(*attempts.values()), strict=True)))
+
+
+async def _open_in_vain(context: Context, room: str, token: str | None, domain: str) -> Refused | Unreachable | str:
+    """How opening a room was refused, or why that cannot be told; `_OPENED` where it was not, `_OUTSIDE` without sign-in."""
+    try:
+        await context.address()
+        client = await visit(context, room, token, domain)
+    except (Refused, Unreachable):
+        return _OUTSIDE
     async with client:
         try:
             with contextlib.suppress(Refused, Unreachable):  # jicofo's answer is the moderator's check
                 await client.request_conference(room)
             await client.enter(room)
-        except Refused as refused:
-            return ok(f"a room stays closed to a token without the moderator claim ({refused.condition})")
-        except (Unreachable, StreamClosed) as error:
+        except (Refused, Unreachable) as outcome:
+            return outcome
+        except StreamClosed as closed:
+            return Unreachable(f"the connection was closed {closed}".strip())
+    return _OPENED
+
+
+def _judge_guests(context: Context, outcomes: Mapping[str, Refused | Unreachable | str]) -> Result:
+    log = context.stack.logs("prosody")
+    let_in = [who for who, outcome in outcomes.items() if outcome == _OPENED]
+    if let_in:
+        return failed(
+            f"{' and '.join(let_in)} opened a room",
+            f"is create_room loaded (XMPP_MUC_MODULES in the output settings)? bring the stack up; {log}",
+        )
+    if outcomes[_NO_MODERATOR] == _OUTSIDE:
+        return skipped(_SEE_SIGN_IN)
+    if outcomes.get(_ANONYMOUS) == _OUTSIDE:
+        return failed("anonymous guests cannot sign in (enableGuests)", f"bring the stack up; {log}")
+    for outcome in outcomes.values():
+        if isinstance(outcome, Unreachable):
             return failed(
-                f"no answer to entering a room ({error})",
-                f"look into prosody's log for its MUC component: {context.stack.logs('prosody')}",
+                f"no answer to entering a room ({outcome})", f"look into prosody's log for its MUC component: {log}"
             )
-    return failed(
-        "a token without the moderator claim opened a room",
-        "is create_room loaded (XMPP_MUC_MODULES in the output settings)? bring the stack up; "
-        f"{context.stack.logs('prosody')}",
+    told = "; ".join(
+        f"{who} ({outcome.condition})" for who, outcome in outcomes.items() if isinstance(outcome, Refused)
     )
+    return ok(f"a room stays closed to {told}")
 
 
 async def check_moderator(context: Context) -> Result:
@@ -51,8 +84,10 @@ async def check_moderator(context: Context) -> Result:
     if not context.stack.token_auth:
         return skipped(NO_TOKENS)
     room = new_room(_TEST_ROOM if context.stack.statistics else "")
-    client = await _client(context, room, moderator=True)
-    if client is None:
+    try:
+        await context.address()
+        client = await visit(context, room, context.token(room, moderator=True))
+    except (Refused, Unreachable):
         return skipped(_SEE_SIGN_IN)
     async with client:
         problem = await opened(context, client, room)
@@ -111,12 +146,3 @@ def _no_focus(context: Context, said: str) -> Result:
         f"jicofo does not open a room ({said})",
         f"does jicofo run, signed in to prosody, with a bridge (see bridge)? {context.stack.logs('jicofo')}",
     )
-
-
-async def _client(context: Context, room: str, *, moderator: bool) -> Client | None:
-    """A signed-in client; None where there is no connection or no sign-in, which other checks judge."""
-    try:
-        await context.address()
-        return await visit(context, room, context.token(room, moderator=moderator))
-    except (Refused, Unreachable):
-        return None
