@@ -115,6 +115,11 @@ class Stack:
         return tuple(one.partition("#")[0] for one in self.setting_list("jvb", "JVB_ADVERTISE_IPS"))
 
     @property
+    def behind_proxy(self) -> bool:
+        """True where the operator's own proxy has the certificate (tls proxy)."""
+        return self.setting("web", "DISABLE_HTTPS") == "1"
+
+    @property
     def letsencrypt(self) -> bool:
         """True where web gets its certificate from Let's Encrypt or another ACME server."""
         return self.setting("web", "ENABLE_LETSENCRYPT") == "1"

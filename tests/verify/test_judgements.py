@@ -14,7 +14,7 @@ import pytest
 from ops.errors import OpsError
 from ops.verify.checks import bridge, certificate, config_js, http, media, name, rooms, sign_in, statistics, turn
 from ops.verify.context import Context, NoDocker
-from ops.verify.net import Answer, Unreachable
+from ops.verify.net import Answer, HttpError, Unreachable
 from ops.verify.result import Status
 from ops.verify.stack import Stack, Turn
 from ops.verify.xmpp import Service
@@ -327,6 +327,21 @@ def test_the_wrong_tokens_are_each_wrong_in_one_thing_and_shown_by_no_line() -> 
         assert token not in one.hide(f"refused {token}")
     assert SECRET not in one.hide(f"key {SECRET}\nnext")
     assert "\n" not in one.hide("a\nb\x1b[31m")
+
+
+@pytest.mark.parametrize(
+    ("status", "proxy", "todo"),
+    [
+        (502, "0", "web does not reach prosody: does prosody run? docker logs videobackend-test-prosody"),
+        (503, "1", "your proxy does not reach web, or web does not reach prosody"),
+        (404, "0", "the way"),
+    ],
+)
+def test_what_a_proxy_answers_for_a_server_that_is_gone_is_mended_there(status: int, proxy: str, todo: str) -> None:
+    one = with_setting("web", "DISABLE_HTTPS", proxy)
+    result = sign_in._no_sign_in(one, HttpError("/http-bind", status), "the way")
+    assert result.todo.startswith(todo)
+    assert f"HTTP {status}" in result.seen
 
 
 @pytest.mark.parametrize("claim", ["issuer", "audience"])

@@ -33,7 +33,8 @@ async def check(context: Context) -> Result:
     except Unreachable as error:
         return failed(f"config.js is not served: {error}", f"does web answer? {stack.logs('web')}")
     if answer.status != 200:
-        return failed(f"config.js is not served: HTTP {answer.status}", "another server than web has this name or port")
+        behind = f"your proxy does not reach web ({stack.logs('web')}), or " if stack.behind_proxy else ""
+        return failed(f"config.js is not served: HTTP {answer.status}", f"{behind}another server has this name or port")
     return judge(context, answer.body)
 
 

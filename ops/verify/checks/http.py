@@ -14,7 +14,7 @@ from ops.verify.stack import Stack
 async def check(context: Context) -> Result:
     """Asks for a page by http and looks where it leads."""
     stack = context.stack
-    if stack.setting("web", "DISABLE_HTTPS") == "1":
+    if stack.behind_proxy:
         return skipped("plain HTTP goes to your own proxy, which decides what becomes of it")
     if stack.http_port is None:
         return skipped("the outputs do not say where plain HTTP is (httpPort)", "bring the stack up")

@@ -44,7 +44,7 @@ def judge(context: Context, found: list[str]) -> Result:
             f"{seen}; dockerHostAddress is not set, so this cannot be compared",
             "set dockerHostAddress to the address at which callers reach the Docker host",
         )
-    if stack.setting("web", "DISABLE_HTTPS") == "1":
+    if stack.behind_proxy:
         return warning(
             f"{seen}, the stack's address is {', '.join(wanted)}",
             "right only if that is your own proxy before the stack",

@@ -73,7 +73,8 @@ async def _check_without_tokens(context: Context, transport: Open, mend: str) ->
 
 def _no_sign_in(context: Context, outcome: Refused | Unreachable, mend: str) -> Result:
     if isinstance(outcome, HttpError) and outcome.status in _NOBODY_BEHIND:
-        mend = f"web does not reach prosody: does prosody run? {context.stack.logs('prosody')}"
+        before = "your proxy does not reach web, or " if context.stack.behind_proxy else ""
+        mend = f"{before}web does not reach prosody: does prosody run? {context.stack.logs('prosody')}"
     return failed(f"no sign-in: {outcome}", mend)
 
 
