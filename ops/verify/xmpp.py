@@ -42,6 +42,10 @@ class Refused(Exception):
         self.condition = condition
 
 
+class NotOffered(Unreachable):
+    """The server takes other users than those who come with a token, or with nothing."""
+
+
 @dataclass(frozen=True)
 class Service:
     """A STUN or TURN server that the server tells its clients of (XEP-0215)."""
@@ -87,7 +91,8 @@ class Client:
         """SASL ANONYMOUS, as a client with a token does it. Raises Refused, or Unreachable."""
         mechanisms = await self.mechanisms()
         if "ANONYMOUS" not in mechanisms:
-            raise Unreachable(f"no sign-in without a password is offered ({', '.join(mechanisms) or 'nor any other'})")
+            ways = ", ".join(mechanisms)
+            raise NotOffered(f"prosody asks for an account ({ways})" if ways else "prosody offers no way to do so")
         try:
             await self._stream.send(f"<auth xmlns='{_SASL}' mechanism='ANONYMOUS'/>")
             answer = await self._next("success", "failure")

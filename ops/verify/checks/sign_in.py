@@ -13,7 +13,7 @@ from ops.verify.net import HttpError, Unreachable
 from ops.verify.result import Result, failed, skipped
 from ops.verify.result import ok as good
 from ops.verify.streams import Bosh, Stream, WebSocket
-from ops.verify.xmpp import Client, Refused
+from ops.verify.xmpp import Client, NotOffered, Refused
 
 _HOUR: Final = 3600
 """So far ago has the expired token expired: more than clocks differ."""
@@ -66,7 +66,7 @@ async def _check_without_tokens(context: Context, transport: Open, mend: str) ->
     if "ANONYMOUS" in offered or not offered:
         return failed(
             "lets in whoever comes without an account" if offered else "no sign-in: no way to do so is offered",
-            f"is prosody's AUTH_TYPE the one of the output settings? bring the stack up; {stack.logs('prosody')}",
+            _other_users(context),
         )
     return good(f"asks for an account ({', '.join(offered)}); there is none to try it with")
 
@@ -75,7 +75,14 @@ def _no_sign_in(context: Context, outcome: Refused | Unreachable, mend: str) -> 
     if isinstance(outcome, HttpError) and outcome.status in _NOBODY_BEHIND:
         before = "your proxy does not reach web, or " if context.stack.behind_proxy else ""
         mend = f"{before}web does not reach prosody: does prosody run? {context.stack.logs('prosody')}"
+    if isinstance(outcome, NotOffered):
+        mend = _other_users(context)
     return failed(f"no sign-in: {outcome}", mend)
+
+
+def _other_users(context: Context) -> str:
+    log = context.stack.logs("prosody")
+    return f"are prosody's ENABLE_AUTH and AUTH_TYPE those of the output settings? bring the stack up; {log}"
 
 
 def _judge(context: Context, right: Outcome, wrong: dict[str, Outcome], mend: str) -> Result:
