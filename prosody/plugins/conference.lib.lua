@@ -1,8 +1,11 @@
 -- Who is who in a Jitsi conference room.
 --
--- Owns: telling people from Jitsi's own accounts, and real rooms from jicofo's test rooms. Changes nothing.
+-- Owns: telling people from Jitsi's own accounts, and real rooms from jicofo's test rooms, and seeing what jicofo is
+-- asked for. Changes nothing.
 
 local jid = require "util.jid"
+
+local FOCUS_XMLNS = "http://jitsi.org/protocol/focus"
 
 local lib = {}
 
@@ -24,6 +27,28 @@ function lib.has_moderator(room)
 		end
 	end
 	return false
+end
+
+-- Calls handler(session, stanza, room_jid) for each conference that a client of any host asks jicofo for, before the
+-- request is passed on; true from it ends the matter. room_jid is nil where the request names no valid room.
+function lib.on_conference_request(handler, priority)
+	local function on_iq(event)
+		local session, stanza = event.origin, event.stanza
+		local request = stanza:get_child("conference", FOCUS_XMLNS)
+		if not request or stanza.attr.type == "error" or stanza.attr.type == "result" then return end
+		return handler(session, stanza, jid.prep(jid.bare(request.attr.room)))
+	end
+	local function watch(host)
+		if prosody.hosts[host].type ~= "local" then return end
+		local context = module:context(host)
+		context:hook("pre-iq/host", on_iq, priority)
+		context:hook("pre-iq/bare", on_iq, priority)
+		context:hook("pre-iq/full", on_iq, priority)
+	end
+	for host in pairs(prosody.hosts) do
+		watch(host)
+	end
+	module:hook_global("host-activated", watch)
 end
 
 return lib

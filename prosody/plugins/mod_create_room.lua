@@ -14,7 +14,6 @@ local claims = module:require "token_claims"
 local conference = module:require "conference"
 local muc = module:depends "muc"
 
-local FOCUS_XMLNS = "http://jitsi.org/protocol/focus"
 local REFUSAL = "This conference is not open yet. Only a moderator can open it."
 
 local function may_enter(session, from, room_jid, room)
@@ -39,29 +38,11 @@ module:hook("muc-occupant-joined", function(event)
 	if claims.may_open(event.origin, event.room.jid) then event.room._data.opened_by_moderator = true end
 end, 10)
 
-local function check_conference_request(event)
-	local session, stanza = event.origin, event.stanza
-	local request = stanza:get_child("conference", FOCUS_XMLNS)
-	if not request or stanza.attr.type == "error" or stanza.attr.type == "result" then return end
-	local room_jid = jid.prep(jid.bare(request.attr.room))
-	if not room_jid or jid.host(room_jid) ~= module.host then return end
+conference.on_conference_request(function(session, stanza, room_jid)
+	if jid.host(room_jid) ~= module.host then return end
 	local from = stanza.attr.from or session.full_jid
 	if may_enter(session, from, room_jid, muc.get_room_from_jid(room_jid)) then return end
 	module:log("info", "%s may not ask jicofo to open the room %s", from, room_jid)
 	session.send(st.error_reply(stanza, "auth", "not-authorized", REFUSAL, module.host))
 	return true
-end
-
-local function watch(host)
-	local context = module:context(host)
-	context:hook("pre-iq/host", check_conference_request, 50)
-	context:hook("pre-iq/bare", check_conference_request, 50)
-	context:hook("pre-iq/full", check_conference_request, 50)
-end
-
-for host, session in pairs(prosody.hosts) do
-	if session.type == "local" then watch(host) end
-end
-module:hook_global("host-activated", function(host)
-	if prosody.hosts[host].type == "local" then watch(host) end
-end)
+end, 50)

@@ -80,7 +80,7 @@ plugin_paths = {{ "{directory}/plugins", "{directory}/stand_in" }}
 component_admins_as_room_owners = true
 modules_enabled = {{
     "roster"; "saslauth"; "tls"; "disco"; "admin_shell"; "private"; "version"; "ping"; "posix";
-    "http_openmetrics"; "account_sync"; "stand_in_health"; {lobby}
+    "http_openmetrics"; "account_sync"; "conference_requests"; "stand_in_health"; {lobby}
 }}
 modules_disabled = {{ "offline"; "register"; "s2s" }}
 admins = {{ "{FOCUS}", "jvb@{AUTH_DOMAIN}" }}

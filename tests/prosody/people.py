@@ -122,8 +122,12 @@ class Person(slixmpp.ClientXMPP):
 
     async def request_conference(self, room: str) -> None:
         """What every Jitsi client does first: asks the focus to be in the room. Raises RefusedError."""
+        await self.request_any(room_jid(room))
+
+    async def request_any(self, text: str) -> None:
+        """The same for whatever `text` names."""
         iq = self.make_iq_set(ito=f"{FOCUS}/focus")
-        iq.xml.append(ET.Element(f"{{{FOCUS_XMLNS}}}conference", room=room_jid(room)))
+        iq.xml.append(ET.Element(f"{{{FOCUS_XMLNS}}}conference", room=text))
         await _ask(iq)
 
     async def join(self, room: str) -> None:

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from tests.prosody.configuration import FOCUS, GUEST_DOMAIN
+from tests.prosody.configuration import DOMAIN, FOCUS, GUEST_DOMAIN, MUC_DOMAIN
 from tests.prosody.people import RefusedError, token
 from tests.prosody.servers import Prosody
 from tests.prosody.stage import MakeProsody, Stage
@@ -50,6 +50,34 @@ async def test_an_asker_cannot_open_a_room(shared_prosody: Prosody, room: str) -
         assert not await asker.room_exists(room), "the focus was not even asked"
         await refused(asker.enter(room), "not-allowed")
         assert not await asker.room_exists(room)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "jvbbrewery@internal-muc.meet.jitsi",
+        "JVBBREWERY@Internal-MUC.meet.jitsi/nick",
+        "a@lobby.meet.jitsi",
+        "a@muc.tenant.meet.jitsi",
+        f"a@{DOMAIN}",
+        MUC_DOMAIN,
+        "",
+        "a b@",
+    ],
+)
+async def test_nobody_makes_the_focus_enter_a_room_that_is_no_conference(
+    shared_prosody: Prosody, room: str, place: str
+) -> None:
+    """In the bridges' own room it would lose them all: one request would end the service for everybody."""
+    async with Stage(shared_prosody) as stage:
+        for person in (await stage.person(room, moderator=True), await stage.person(room)):
+            await refused(person.request_any(place), "not-allowed")
+
+
+async def test_the_focus_is_asked_for_breakout_rooms(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        asker = await stage.person(room)
+        await asker.request_any(f"{room}@breakout.{DOMAIN}")
 
 
 async def test_a_room_that_the_focus_made_is_not_open_yet(shared_prosody: Prosody, room: str) -> None:
