@@ -32,10 +32,10 @@ def shared(settings: Settings, role: str) -> Shared:
     )
 
 
-def http_health(port: int, path: str) -> HealthSpec:
-    """A health check that asks the service itself; curl is in every Jitsi image."""
-    url = f"http://127.0.0.1:{port}{path}"
-    return HealthSpec(command=("CMD", "curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", url))
+def http_health(url: str, *options: str, interval: int = 3) -> HealthSpec:
+    """A health check that asks the service itself; curl, which takes the options, is in every Jitsi image."""
+    quiet = ("--fail", "--silent", "--show-error", "--output", "/dev/null")
+    return HealthSpec(command=("CMD", "curl", *quiet, *options, url), interval=interval)
 
 
 def tcp_health(port: int, address: str = "127.0.0.1") -> HealthSpec:

@@ -11,7 +11,7 @@ from typing import Final
 from components import branding, topology
 from components.services.common import flag, http_health, shared
 from components.settings import Settings
-from components.spec import ContainerSpec, FileSpec, PortSpec, SecretRef, Value, VolumeSpec
+from components.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, Value, VolumeSpec
 
 USER: Final = "1000:1000"
 """The image's user (`s6`), who owns what is on its volume."""
@@ -25,7 +25,7 @@ def spec(settings: Settings) -> ContainerSpec:
     return ContainerSpec(
         **shared(settings, topology.WEB),
         environment=_environment(settings),
-        health=http_health(topology.WEB_HTTP_PORT, "/"),
+        health=_health(settings),
         aliases=(topology.WEB, topology.XMPP_DOMAIN),
         ports=tuple(
             PortSpec(internal=internal, external=external, ip=str(ip))
@@ -35,6 +35,14 @@ def spec(settings: Settings) -> ContainerSpec:
         files=_files(settings),
         volumes=(storage(),),
     )
+
+
+def _health(settings: Settings) -> HealthSpec:
+    """The page. nginx writes each check into the container's log, and nothing waits for web, so they are few."""
+    if settings.tls_mode != "letsencrypt":
+        return http_health(f"http://127.0.0.1:{topology.WEB_HTTP_PORT}/", interval=10)
+    # While it gets a certificate, acme.sh answers plain HTTP in nginx's place. Who signed it is no matter here.
+    return http_health(f"https://127.0.0.1:{topology.WEB_HTTPS_PORT}/", "--insecure", interval=10)
 
 
 def storage(*, read_only: bool = False) -> VolumeSpec:
@@ -72,6 +80,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "XMPP_GUEST_DOMAIN": topology.XMPP_GUEST_DOMAIN,
         "XMPP_HIDDEN_DOMAIN": topology.XMPP_HIDDEN_DOMAIN,
         "XMPP_BOSH_URL_BASE": topology.XMPP_BOSH_URL_BASE,
+        # Docker's own resolver. It vouches for an address ten minutes long, and prosody may have another by then.
+        "NGINX_RESOLVER": "127.0.0.11 valid=5s",
         "TZ": settings.time_zone,
     }
     if settings.tls_mode == "letsencrypt":

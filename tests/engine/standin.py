@@ -52,7 +52,7 @@ while :; do sleep 3600 & wait $!; done
 """
 _CURL: Final = """#!/bin/sh
 for argument; do url=$argument; done
-exec wget -q -O /dev/null "$url"
+exec wget -q -O /dev/null "http://${url#*://}"
 """
 _BASH: Final = """#!/bin/sh
 # bash -c "exec 3<>/dev/tcp/ADDRESS/PORT", as the broker's health check has it.

@@ -218,6 +218,17 @@ def test_http_is_redirected_only_to_the_port_that_the_image_can_name() -> None:
     assert environment("web", **DOMAIN)["ENABLE_HTTP_REDIRECT"] == "1"
 
 
+def test_with_letsencrypt_web_is_healthy_only_once_it_serves_the_page_with_a_certificate() -> None:
+    """Until then acme.sh answers plain HTTP on nginx's port, whatever it is asked."""
+    command = specs(**DOMAIN)["web"].health.command
+    assert command[-2:] == ("--insecure", "https://127.0.0.1:8443/")
+    assert specs(**DOMAIN, tls="self-signed")["web"].health.command[-1] == "http://127.0.0.1:8000/"
+
+
+def test_web_finds_prosody_at_a_new_address_within_seconds() -> None:
+    assert environment("web")["NGINX_RESOLVER"] == "127.0.0.11 valid=5s"
+
+
 def test_jicofos_health_check_is_switched_on() -> None:
     assert environment("jicofo")["JICOFO_ENABLE_HEALTH_CHECKS"] == "1"
 
