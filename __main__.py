@@ -10,7 +10,7 @@ settings = Settings.from_config()
 for warning in settings.warnings:
     pulumi.log.warn(warning)
 
-provider = docker.Provider("docker", host=settings.docker_host, **settings.docker)
+provider = docker.Provider("docker", **settings.docker_arguments)
 backend = VideoBackend("videobackend", settings, opts=pulumi.ResourceOptions(providers=[provider]))
 for name, value in backend.outputs.items():
     pulumi.export(name, value)

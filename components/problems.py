@@ -24,6 +24,7 @@ class Problem:
         allowed: what is allowed.
         example: a value that would do, for the command that mends it.
         secret: the mending command stores the value encrypted.
+        path: the key is a path into a value, such as `docker:registryAuth[0].password`.
         remove: the key has to go rather than change.
     """
 
@@ -32,6 +33,7 @@ class Problem:
     allowed: str
     example: str = ""
     secret: bool = False
+    path: bool = False
     remove: bool = False
 
     @property
@@ -41,7 +43,7 @@ class Problem:
         if self.remove:
             return f"pulumi config rm {name}"
         if self.secret:
-            return f"pulumi config set --secret {name}"
+            return f"pulumi config set --secret {'--path ' if self.path else ''}{name}"
         return f"pulumi config set {name} {self.example or 'VALUE'}"
 
 

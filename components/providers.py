@@ -12,8 +12,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import pulumi
-
 from components.problems import Problem
 
 _DOCKER: Final = {
@@ -27,39 +25,72 @@ _DOCKER: Final = {
     "registryAuth": "registry_auth",
 }
 _STRUCTURED: Final = ("sshOpts", "registryAuth")
+_REGISTRY: Final = ("address", "username", "password", "authDisabled", "configFile", "configFileContent")
+_REGISTRY_SECRETS: Final = ("password", "configFileContent")
+_PLAIN_TEXT: Final = "an encrypted value: here it stands in plain text"
 CLOUDFLARE_TOKEN: Final = "cloudflare:apiToken"
 _TOKEN_VARIABLE: Final = "CLOUDFLARE_API_TOKEN"
 
 
-def docker_options(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> dict[str, Any]:
-    """Arguments of docker.Provider from the `docker:` namespace; secret values as secret Outputs.
-
-    `host` stays plain text even where it is stored encrypted: the hints that `up` prints need it.
-    """
-    options: dict[str, Any] = {}
-    for key, argument in _DOCKER.items():
-        text = stored.get(f"docker:{key}")
-        if text is None:
-            continue
-        value = json.loads(text) if key in _STRUCTURED else text
-        options[argument] = pulumi.Output.secret(value) if key != "host" and is_secret(f"docker:{key}") else value
-    return options
+def docker_options(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of docker.Provider from the `docker:` namespace."""
+    found = {
+        argument: (key, stored[f"docker:{key}"]) for key, argument in _DOCKER.items() if stored.get(f"docker:{key}")
+    }
+    return {argument: json.loads(text) if key in _STRUCTURED else text for argument, (key, text) in found.items()}
 
 
-def docker_problems(stored: Mapping[str, Any]) -> list[Problem]:
-    """What docker.Provider could not use."""
-    found = []
-    host = stored.get("docker:host")
-    if host is not None and not re.fullmatch(r"(unix://|npipe://|tcp://|ssh://)\S+", host):
-        allowed = "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST"
-        given = "a URL with credentials" if re.search(r":[^/]*@", host) else repr(host)
-        found.append(Problem("docker:host", given, allowed, example="ssh://USER@HOST"))
-    for key in _STRUCTURED:
-        try:
-            json.loads(stored.get(f"docker:{key}", "[]"))
-        except ValueError:
-            found.append(Problem(f"docker:{key}", None, "a list, as `pulumi config set --path` makes it", remove=True))
+def docker_secrets(is_secret: Callable[[str], bool]) -> frozenset[str]:
+    """Those of them whose value is stored encrypted."""
+    return frozenset(argument for key, argument in _DOCKER.items() if is_secret(f"docker:{key}"))
+
+
+def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
+    """What docker.Provider could not use, and secrets in plain text."""
+    found = _host_problems(stored.get("docker:host") or "", encrypted=is_secret("docker:host"))
+    if stored.get("docker:keyMaterial") and not is_secret("docker:keyMaterial"):
+        found.append(Problem("docker:keyMaterial", None, _PLAIN_TEXT, secret=True))
+    options = _list(stored.get("docker:sshOpts"))
+    if options is None or not all(isinstance(one, str) for one in options):
+        allowed = """a list of texts, in the stack file such as ["-p", "22"]"""
+        found.append(Problem("docker:sshOpts", None, allowed, remove=True))
+    registries = _list(stored.get("docker:registryAuth"))
+    if registries is None or not all(map(_is_registry, registries)):
+        allowed = f"a list of maps, each with address and some of {', '.join(_REGISTRY[1:])}"
+        found.append(Problem("docker:registryAuth", None, allowed, remove=True))
+    elif not is_secret("docker:registryAuth"):
+        for number, one in enumerate(registries):
+            keys = [f"docker:registryAuth[{number}].{name}" for name in _REGISTRY_SECRETS if one.get(name)]
+            found += [Problem(key, None, _PLAIN_TEXT, secret=True, path=True) for key in keys]
     return found
+
+
+def _host_problems(host: str, *, encrypted: bool) -> list[Problem]:
+    scheme, _, rest = host.partition("://")
+    credentials = scheme in ("tcp", "ssh") and ":" in rest.rpartition("@")[0]
+    if not host or (re.fullmatch(r"(unix|npipe|tcp|ssh)://\S+", host) and not credentials):
+        return []
+    given = "a URL with credentials" if "@" in host else repr(host)
+    allowed = "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; no password: ssh asks its agent or a key file"
+    return [Problem("docker:host", None if encrypted else given, allowed, example="ssh://USER@HOST")]
+
+
+def _list(text: str | None) -> list[Any] | None:
+    """The list that `text` is in JSON, as the engine hands lists over; None where it is another thing."""
+    try:
+        value = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _is_registry(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and "address" in one
+        and set(one) <= set(_REGISTRY)
+        and all(isinstance(value, str | bool) for value in one.values())
+    )
 
 
 def cloudflare_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
@@ -67,7 +98,7 @@ def cloudflare_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bo
     if CLOUDFLARE_TOKEN in stored:
         if is_secret(CLOUDFLARE_TOKEN):
             return []
-        return [Problem(CLOUDFLARE_TOKEN, None, "an encrypted value: here it stands in plain text", secret=True)]
+        return [Problem(CLOUDFLARE_TOKEN, None, _PLAIN_TEXT, secret=True)]
     if os.environ.get(_TOKEN_VARIABLE):
         return []
     allowed = f"required because dnsZone is set: a token that may edit the zone's DNS, here or as {_TOKEN_VARIABLE}"

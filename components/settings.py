@@ -43,6 +43,8 @@ class Settings:
     stack: str
     docker: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     """Arguments of the Docker provider besides `host`, from the `docker:` namespace."""
+    docker_secrets: frozenset[str] = frozenset()
+    """Those of them, `host` too, that are stored encrypted."""
     docker_host: str = DEFAULT_DOCKER_HOST
     """URL of the Docker host (`docker:host`). Fixed unless set: what DOCKER_HOST happens to say at the moment of
     an `up` must not move a stack to another machine."""
@@ -284,7 +286,7 @@ class Settings:
         secret_keys = {name for name in values if pulumi_config.is_config_secret(prefix + name)}
         stack = pulumi.get_stack()
         secret = pulumi_config.is_config_secret
-        problems = providers.docker_problems(stored)
+        problems = providers.docker_problems(stored, secret)
         if values.get("dnsZone"):
             problems += providers.cloudflare_problems(stored, secret)
         try:
@@ -293,8 +295,20 @@ class Settings:
             raise SettingsError(stack, project, [*error.problems, *problems]) from None
         if problems:
             raise SettingsError(stack, project, problems)
-        options = providers.docker_options(stored, secret)
-        return dataclasses.replace(settings, docker_host=options.pop("host", DEFAULT_DOCKER_HOST), docker=options)
+        options = providers.docker_options(stored)
+        host = options.pop("host", DEFAULT_DOCKER_HOST)
+        return dataclasses.replace(
+            settings, docker_host=host, docker=options, docker_secrets=providers.docker_secrets(secret)
+        )
+
+    @property
+    def docker_arguments(self) -> dict[str, Any]:
+        """All arguments of the Docker provider; what is stored encrypted stays secret."""
+        values = {"host": self.docker_host, **self.docker}
+        return {
+            name: pulumi.Output.secret(value) if name in self.docker_secrets else value
+            for name, value in values.items()
+        }
 
     @property
     def tls_mode(self) -> str:

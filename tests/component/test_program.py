@@ -207,6 +207,18 @@ def test_a_docker_host_with_credentials_is_not_repeated() -> None:
     assert "hunter2" not in str(error)
 
 
+def test_an_encrypted_setting_of_the_docker_provider_reaches_it_as_a_secret() -> None:
+    config = {
+        "docker:host": "tcp://192.0.2.9:2376",
+        "docker:keyMaterial": "a-key",
+        "docker:registryAuth": '[{"address": "r.example.org", "password": "hunter2"}]',
+    }
+    recording = record(main_program, config=config, secret_keys=frozenset(config))
+    (provider,) = recording.of_type("pulumi:providers:docker")
+    for name in ("host", "keyMaterial", "registryAuth"):
+        assert isinstance(provider.inputs[name], Sealed), name
+
+
 def test_problems_of_settings_and_providers_come_in_one_message() -> None:
     error = run_main(WRONG["a setting and a provider at once"]).error
     assert isinstance(error, SettingsError)

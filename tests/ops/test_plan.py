@@ -139,6 +139,15 @@ def test_an_own_secret_shows_nowhere(shared: Project, form: tuple[str, ...]) -> 
         assert secret not in run.stdout + run.stderr, key
 
 
+def test_an_encrypted_setting_of_the_docker_provider_shows_as_secret(shared: Project) -> None:
+    registry = "\n  docker:registryAuth: [{address: r.example.org, username: u, password: {secure: x}}]\n"
+    shared.stack("registry", "config:\n  docker:keyMaterial: {secure: x}" + registry)
+    run = shared.ops("plan", "--stack", "registry", "--json")
+    assert run.returncode == 0, run.stderr
+    (provider,) = [one for one in json.loads(run.stdout)["resources"] if one["type"] == "pulumi:providers:docker"]
+    assert provider["inputs"]["keyMaterial"] == provider["inputs"]["registryAuth"] == "[secret]"
+
+
 def test_encrypted_values_count_as_present_and_their_ciphertext_is_not_shown(shared: Project) -> None:
     shared.stack("own", WITH_OWN_SECRETS)
     run = shared.ops("plan", "--stack", "own", "--json")

@@ -97,6 +97,12 @@ def _at(host: str) -> Settings:
     return dataclasses.replace(load(), docker_host=host)
 
 
+def test_a_docker_host_that_is_stored_encrypted_cannot_be_asked_from_here(docker: Docker) -> None:
+    docker("sys.exit('there is no such host')")
+    encrypted = dataclasses.replace(_at("ssh://[secret]"), docker_secrets=frozenset({"host"}))
+    assert preflight.check_docker(encrypted) is False
+
+
 def test_a_remote_host_that_is_down_is_named(docker: Docker) -> None:
     docker("sys.exit('ssh: connect to host box port 22: No route to host')")
     message = _refused(lambda: preflight.check_docker(_at("ssh://me@box")))

@@ -2,22 +2,101 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 from typing import Any
 
-import pulumi
+import pytest
 
 from components import providers
+from components.problems import Problem
+
+PASSWORD = "hunter2-6e2f0a41"
+REGISTRY = {"address": "r.example.org", "username": "u"}
 
 
-def test_the_host_stays_readable_and_key_material_is_sealed() -> None:
-    stored = {"docker:host": "tcp://192.0.2.9:2376", "docker:keyMaterial": "a-key", "docker:sshOpts": '["-p", "22"]'}
-    encrypted = ("docker:host", "docker:keyMaterial")
+def problems(stored: dict[str, str], *encrypted: str) -> list[Problem]:
+    found = providers.docker_problems(stored, encrypted.__contains__)
+    assert not [one for one in found if PASSWORD in str(one)], "a secret shows"
+    return found
 
-    async def in_a_loop() -> dict[str, Any]:
-        return providers.docker_options(stored, encrypted.__contains__)
 
-    options = asyncio.run(in_a_loop())
-    assert options["host"] == "tcp://192.0.2.9:2376"
-    assert options["ssh_opts"] == ["-p", "22"]
-    assert isinstance(options["key_material"], pulumi.Output)
+def problem(stored: dict[str, str], *encrypted: str) -> Problem:
+    (one,) = problems(stored, *encrypted)
+    return one
+
+
+def test_lists_become_arguments_and_what_is_unset_or_empty_does_not() -> None:
+    stored = {"docker:host": "tcp://192.0.2.9:2376", "docker:sshOpts": '["-p", "22"]', "docker:context": ""}
+    assert problems(stored) == []
+    assert providers.docker_options(stored) == {"host": "tcp://192.0.2.9:2376", "ssh_opts": ["-p", "22"]}
+
+
+def test_what_is_stored_encrypted_is_known_by_its_argument() -> None:
+    encrypted = ("docker:host", "docker:keyMaterial", "videobackend:jwtAppSecret")
+    assert providers.docker_secrets(encrypted.__contains__) == {"host", "key_material"}
+
+
+@pytest.mark.parametrize("field", ["password", "configFileContent"])
+def test_a_registrys_secret_in_plain_text_is_refused_with_the_command_for_that_very_field(field: str) -> None:
+    stored = {"docker:registryAuth": json.dumps([REGISTRY, {**REGISTRY, field: PASSWORD}])}
+    one = problem(stored)
+    assert one.allowed == "an encrypted value: here it stands in plain text"
+    assert one.mend == f"pulumi config set --secret --path 'docker:registryAuth[1].{field}'"
+    assert problems(stored, "docker:registryAuth") == []
+
+
+def test_a_registry_without_a_secret_may_stand_in_plain_text() -> None:
+    assert problems({"docker:registryAuth": json.dumps([REGISTRY])}) == []
+
+
+def test_a_private_key_in_plain_text_is_refused() -> None:
+    stored = {"docker:keyMaterial": f"-----BEGIN {PASSWORD}"}
+    assert problem(stored).mend == "pulumi config set --secret docker:keyMaterial"
+    assert problems(stored, "docker:keyMaterial") == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"ssh://deploy:{PASSWORD}@h.example.org",
+        f"tcp://deploy:{PASSWORD}@h.example.org:2376",
+        f"ssh://deploy:{PASSWORD}/x@h.example.org",
+        f"http://deploy:{PASSWORD}/x@h.example.org:2375",
+        f"deploy:{PASSWORD}@h",
+    ],
+)
+@pytest.mark.parametrize("encrypted", [(), ("docker:host",)])
+def test_a_host_with_a_password_is_refused_and_not_repeated(host: str, encrypted: tuple[str, ...]) -> None:
+    assert problem({"docker:host": host}, *encrypted).key == "docker:host"
+
+
+def test_a_wrong_host_that_is_encrypted_is_not_shown() -> None:
+    assert problem({"docker:host": f"https://{PASSWORD}"}, "docker:host").given is None
+    assert problem({"docker:host": "https://box"}).given == "'https://box'"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "unix:///var/run/docker.sock",
+        "unix:///a:b@c",
+        "ssh://deploy@h:22",
+        "ssh://[2001:db8::1]:22",
+        "tcp://192.0.2.9:2376",
+    ],
+)
+def test_a_host_without_a_password_is_taken(host: str) -> None:
+    assert problems({"docker:host": host}) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("sshOpts", value) for value in (5, {"a": "b"}, [5], [["-p"]], "-p 22", True)),
+        *(("registryAuth", value) for value in (5, ["a"], {"address": "r"}, [{"username": "u"}], [{"address": ["r"]}])),
+        ("registryAuth", [{**REGISTRY, "passwort": PASSWORD}]),
+    ],
+)
+def test_a_list_of_another_shape_is_refused_before_the_provider_meets_it(key: str, value: Any) -> None:
+    text = value if isinstance(value, str) else json.dumps(value)
+    assert problem({f"docker:{key}": text}).key == f"docker:{key}"
