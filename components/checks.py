@@ -28,20 +28,22 @@ class Invalid(Exception):
     """A value that its key does not take.
 
     `allowed` completes the sentence "allowed: …"; `given` replaces the value in the message where the value
-    itself must not be shown.
+    itself must not be shown; `example` is what was meant, where that is plain.
     """
 
-    def __init__(self, allowed: str, *, given: str | None = None) -> None:
+    def __init__(self, allowed: str, *, given: str | None = None, example: str = "") -> None:
         super().__init__(allowed)
         self.allowed = allowed
         self.given = given
+        self.example = example
 
 
 def boolean(text: str) -> bool:
     """`true` or `false`; `1` and `0` as in an .env file are taken too."""
     value = {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
     if value is None:
-        raise Invalid("true or false")
+        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+        raise Invalid("true or false", example=meant.get(text.lower(), ""))
     return value
 
 

@@ -5,8 +5,8 @@ Owns the wording and layout of the message. Does not own the checks that find a 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -37,33 +37,63 @@ class Problem:
     remove: bool = False
 
     @property
-    def mend(self) -> str:
-        """The command that mends it."""
-        name = self.key if re.fullmatch(r"[A-Za-z0-9_.:-]+", self.key) else repr(self.key)
+    def words(self) -> list[str]:
+        """Arguments of `pulumi config` that mend it."""
         if self.remove:
-            return f"pulumi config rm {name}"
+            return ["rm", *_positional(self.key)]
         if self.secret:
-            return f"pulumi config set --secret {'--path ' if self.path else ''}{name}"
-        return f"pulumi config set {name} {self.example or 'VALUE'}"
+            return ["set", "--secret", *(["--path"] if self.path else []), *_positional(self.key)]
+        return ["set", *_positional(self.key, self.example or "VALUE")]
 
 
 class SettingsError(pulumi.RunError):
-    """Every problem of a stack's configuration in one message. Pulumi shows it without a traceback."""
+    """Every problem of a stack's configuration in one message. Pulumi shows it without a traceback.
 
-    def __init__(self, stack: str, project: str, problems: Sequence[Problem]) -> None:
+    Args:
+        stack: the stack's name.
+        project: namespace of the keys that have none.
+        problems: what is wrong.
+        mend: how one of them is mended, in words; unless given, by plain `pulumi`.
+    """
+
+    def __init__(
+        self, stack: str, project: str, problems: Sequence[Problem], mend: Callable[[Problem], str] | None = None
+    ) -> None:
+        self.stack = stack
+        self.project = project
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = [f"the configuration of stack {stack!r} has {count}; nothing was created or changed."]
         for problem in problems:
             key = problem.key if ":" in problem.key else f"{project}:{problem.key}"
-            lines += ["", f"  {_visible(key)}"]
+            lines += ["", f"  {visible(key)}"]
             if problem.given is not None:
-                lines.append(f"    given:   {_visible(problem.given)}")
-            lines += [f"    allowed: {problem.allowed}", f"    mend:    {problem.mend}"]
+                lines.append(f"    given:   {visible(problem.given)}")
+            mending = mend(problem) if mend else pulumi_command(problem, stack)
+            lines += [f"    allowed: {problem.allowed}", f"    mend:    {mending}"]
         super().__init__("\n".join(lines))
 
 
-def _visible(text: str) -> str:
+def pulumi_command(problem: Problem, stack: str) -> str:
+    """The command that mends it, as an operator types it."""
+    return shell(["pulumi", "config", "--stack", stack, *problem.words])
+
+
+def shell(words: Sequence[str]) -> str:
+    """Words as an operator types them; what does not print as bash spells it."""
+    return " ".join(shlex.quote(word) if word.isprintable() else f"$'{_escaped(word)}'" for word in words)
+
+
+def _escaped(word: str) -> str:
+    return "".join(char if char.isprintable() and char not in "\\'" else f"\\U{ord(char):08x}" for char in word)
+
+
+def _positional(*words: str) -> list[str]:
+    """The words so that none is taken for an option."""
+    return ["--", *words] if any(word.startswith("-") for word in words) else list(words)
+
+
+def visible(text: str) -> str:
     """`text` on one line, cut where it is long."""
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

@@ -187,11 +187,15 @@ def _dns(settings: Settings) -> Iterator[Problem]:
         if settings.dns_zone_id is not None:
             yield Problem("dnsZone", None, "required because dnsZoneId is set: the zone's name", example="example.org")
         return
-    host, zone = settings.public_url.host, settings.dns_zone
-    if host != zone and not host.endswith("." + zone):
-        yield Problem(
-            "dnsZone", repr(zone), f"the zone that publicUrl's host {host} lies in", example=host.partition(".")[2]
-        )
+    url, zone = settings.public_url, settings.dns_zone
+    outside = url.host != zone and not url.host.endswith("." + zone)
+    if outside and not url.is_public_name:
+        allowed = f"a URL whose host lies in dnsZone {zone}; {url.host} is no public name"
+        yield Problem("publicUrl", repr(url.origin), allowed, example=f"https://video.{zone}")
+    elif outside:
+        parent = url.host.partition(".")[2]
+        allowed = f"the zone that publicUrl's host {url.host} lies in"
+        yield Problem("dnsZone", repr(zone), allowed, example=parent if "." in parent else url.host)
     if not any(not address.is_private for address in settings.addresses):
         given = ",".join(map(str, settings.addresses)) or None
         yield Problem(

@@ -268,7 +268,8 @@ class Settings:
                 broken.add(attribute)
                 hidden = one.secret or one.name in secret_keys
                 given = None if hidden else invalid.given or repr(text)
-                problems.append(Problem(one.name, given, invalid.allowed, example=one.example, secret=one.secret))
+                example = invalid.example or one.example
+                problems.append(Problem(one.name, given, invalid.allowed, example=example, secret=one.secret))
         settings = cls(stack=stack, **fields)
         reported = {_KEYS_BY_ATTRIBUTE[attribute].name for attribute in broken}
         problems += [problem for problem in rules.problems(settings, broken) if problem.key not in reported]

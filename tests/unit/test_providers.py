@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components import providers
-from components.problems import Problem
+from components.problems import Problem, pulumi_command
 
 PASSWORD = "hunter2-6e2f0a41"
 REGISTRY = {"address": "r.example.org", "username": "u"}
@@ -41,7 +41,9 @@ def test_a_registrys_secret_in_plain_text_is_refused_with_the_command_for_that_v
     stored = {"docker:registryAuth": json.dumps([REGISTRY, {**REGISTRY, field: PASSWORD}])}
     one = problem(stored)
     assert one.allowed == "an encrypted value: here it stands in plain text"
-    assert one.mend == f"pulumi config set --secret --path 'docker:registryAuth[1].{field}'"
+    assert (
+        pulumi_command(one, "dev") == f"pulumi config --stack dev set --secret --path 'docker:registryAuth[1].{field}'"
+    )
     assert problems(stored, "docker:registryAuth") == []
 
 
@@ -51,7 +53,7 @@ def test_a_registry_without_a_secret_may_stand_in_plain_text() -> None:
 
 def test_a_private_key_in_plain_text_is_refused() -> None:
     stored = {"docker:keyMaterial": f"-----BEGIN {PASSWORD}"}
-    assert problem(stored).mend == "pulumi config set --secret docker:keyMaterial"
+    assert problem(stored).words == ["set", "--secret", "docker:keyMaterial"]
     assert problems(stored, "docker:keyMaterial") == []
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from components.problems import SettingsError
+from components.problems import SettingsError, pulumi_command
 from components.settings import KEYS
 from tests.values import DNS, DOMAIN, STATISTICS, load
 
@@ -52,7 +52,8 @@ TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("a zone id alone", {"dnsZoneId": "0" * 32}, ["dnsZone"]),
     ("DNS without address", {**PUBLIC, **DNS}, ["dockerHostAddress"]),
     ("DNS with private addresses", {**DOMAIN, **DNS, "dockerHostAddress": "10.0.0.1,fd00::1"}, ["dockerHostAddress"]),
-    ("DNS for an IP address", {**DOMAIN, **DNS, "publicUrl": "https://203.0.113.10"}, ["dnsZone"]),
+    ("DNS for an IP address", {**DOMAIN, **DNS, "publicUrl": "https://203.0.113.10"}, ["publicUrl"]),
+    ("DNS for a local name", {**DOMAIN, **DNS, "publicUrl": "https://onlineberatung.local"}, ["publicUrl"]),
 ]
 
 
@@ -69,10 +70,10 @@ def test_rules_between_keys(values: dict[str, str], keys: list[str]) -> None:
 def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
     with pytest.raises(SettingsError) as error:
         load(enableStatistics="true")
-    assert [one.mend for one in error.value.problems] == [
-        "pulumi config set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
-        "pulumi config set rabbitUsername VALUE",
-        "pulumi config set --secret rabbitPassword",
+    assert [pulumi_command(one, "dev") for one in error.value.problems] == [
+        "pulumi config --stack dev set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
+        "pulumi config --stack dev set rabbitUsername VALUE",
+        "pulumi config --stack dev set --secret rabbitPassword",
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from components.checks import Invalid
 from components.keys import Secret
-from components.problems import Problem, SettingsError
+from components.problems import Problem, SettingsError, pulumi_command
 from components.settings import ENCRYPTED, KEYS, Settings, camel_case
 from tests.unit.given import GOOD
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
@@ -31,6 +31,11 @@ def problem(values: Mapping[str, str]) -> Problem:
     return one
 
 
+def command(values: Mapping[str, str]) -> str:
+    """What mends these values."""
+    return pulumi_command(problem(values), "dev")
+
+
 # One wrong configuration of each kind, with every word that the operator reads.
 
 WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
@@ -38,97 +43,97 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         {"publicUrl": "video.example.org"},
         "'video.example.org'",
         "https://HOST or https://HOST:PORT, nothing behind it",
-        "pulumi config set publicUrl https://onlineberatung.local:8443",
+        "pulumi config --stack dev set publicUrl https://onlineberatung.local:8443",
     ),
     "a URL with credentials": (
         {"publicUrl": f"https://admin:{SHORT}@video.example.org"},
         "a URL with credentials",
         "https://HOST or https://HOST:PORT, nothing behind it; no user name or password",
-        "pulumi config set publicUrl https://onlineberatung.local:8443",
+        "pulumi config --stack dev set publicUrl https://onlineberatung.local:8443",
     ),
     "a port out of range": (
         {"httpsPort": "65536"},
         "'65536'",
         "a whole number from 1 to 65535",
-        "pulumi config set httpsPort 8443",
+        "pulumi config --stack dev set httpsPort 8443",
     ),
     "colliding ports": (
         {"httpPort": "9000", "httpsPort": "9000"},
         "'9000'",
         "a port that no other service of the stack has; web's HTTP port (httpPort) has this one",
-        "pulumi config set httpsPort VALUE",
+        "pulumi config --stack dev set httpsPort VALUE",
     ),
     "a port that the bridge has": (
         {"turn": "embedded", "dockerHostAddress": "192.0.2.10", "turnPort": "10000"},
         "'10000'",
         "a port that no other service of the stack has; jvb's media port (jvbPort) has this one",
-        "pulumi config set turnPort VALUE",
+        "pulumi config --stack dev set turnPort VALUE",
     ),
     "a loopback address": (
         {"dockerHostAddress": "127.0.0.1"},
         "'127.0.0.1'",
         "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0, multicast or reserved",
-        "pulumi config set dockerHostAddress 192.0.2.10",
+        "pulumi config --stack dev set dockerHostAddress 192.0.2.10",
     ),
     "a short JWT secret": (
         {"jwtAppSecret": SHORT},
         None,
         "at least 32 bytes (256 bits); this one has 21",
-        "pulumi config set --secret jwtAppSecret",
+        "pulumi config --stack dev set --secret jwtAppSecret",
     ),
     "a space in a list": (
         {"jwtAcceptedIssuers": "videoservice, other"},
         "'videoservice, other'",
         "a comma separated list of names; no spaces and no empty items",
-        "pulumi config set jwtAcceptedIssuers videoservice",
+        "pulumi config --stack dev set jwtAcceptedIssuers videoservice",
     ),
     "a moderator module without JWT": (
         {"authType": "internal", "xmppMucModules": "token_moderation,close_room"},
         "token_moderation,close_room",
         "token_moderation only with enableAuth true and authType jwt: without tokens nobody could be moderator",
-        "pulumi config set xmppMucModules close_room",
+        "pulumi config --stack dev set xmppMucModules close_room",
     ),
     "a password that the shell would break": (
         {"jvbAuthPassword": f"{SHORT} *"},
         None,
         "letters, digits and . _ ~ + / = : @ % , - (not first): the images pass it through a shell",
-        "pulumi config set --secret jvbAuthPassword",
+        "pulumi config --stack dev set --secret jvbAuthPassword",
     ),
     "a broker's address that is no publish URL": (
         {**STATISTICS, "rabbitUrl": "http://mq:15672/"},
         "'http://mq:15672/'",
         "http(s)://HOST:15672/api/exchanges/VHOST/EXCHANGE/publish (the vhost / is written %2F)",
-        "pulumi config set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
+        "pulumi config --stack dev set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
     ),
     "statistics without the broker's password": (
         {name: value for name, value in STATISTICS.items() if name != "rabbitPassword"},
         None,
         "required because enableStatistics is true: the password of rabbitUsername",
-        "pulumi config set --secret rabbitPassword",
+        "pulumi config --stack dev set --secret rabbitPassword",
     ),
     "a release that is too old": (
         {"jitsiRelease": "stable-7210-2"},
         "'stable-7210-2'",
         "stable-11146 or newer: older images expect other ports, volumes and variables",
-        "pulumi config set jitsiRelease stable-11146-2",
+        "pulumi config --stack dev set jitsiRelease stable-11146-2",
     ),
     "a misspelt key": (
         {"publicURL": "https://video.example.org"},
         None,
         "no such key; did you mean publicUrl?",
-        "pulumi config rm publicURL",
+        "pulumi config --stack dev rm publicURL",
     ),
     "a host outside the zone": (
         {**DOMAIN, "dnsZone": "example.com"},
         "'example.com'",
         "the zone that publicUrl's host video.example.org lies in",
-        "pulumi config set dnsZone example.org",
+        "pulumi config --stack dev set dnsZone example.org",
     ),
     "DNS without a public address": (
         {**DOMAIN, **DNS, "dockerHostAddress": "10.1.2.3"},
         "10.1.2.3",
         "at least one public address because dnsZone is set: the DNS records point to it",
-        "pulumi config set dockerHostAddress 203.0.113.10",
+        "pulumi config --stack dev set dockerHostAddress 203.0.113.10",
     ),
 }
 
@@ -139,7 +144,7 @@ def test_a_wrong_configuration_is_explained(kind: str) -> None:
     one = problem(values)
     assert one.given == given
     assert one.allowed == allowed
-    assert one.mend == mend
+    assert pulumi_command(one, "dev") == mend
 
 
 @pytest.mark.parametrize("kind", WRONG)
@@ -147,7 +152,7 @@ def test_the_message_says_all_that_the_problem_knows(kind: str) -> None:
     error = refused(WRONG[kind][0])
     (one,) = error.problems
     message = str(error)
-    for part in (f"videobackend:{one.key}", one.given or "", one.allowed, one.mend):
+    for part in (f"videobackend:{one.key}", one.given or "", one.allowed, pulumi_command(one, "dev")):
         assert part in message
     assert message.startswith("the configuration of stack 'dev' has 1 problem; nothing was created or changed.\n")
     assert SHORT not in message, "what may be a secret is not repeated"
@@ -158,7 +163,7 @@ def test_a_secret_in_plain_text_is_refused() -> None:
     (one,) = error.problems
     assert one.given is None
     assert one.allowed == "an encrypted value: here it stands in plain text"
-    assert one.mend == "pulumi config set --secret rabbitPassword"
+    assert pulumi_command(one, "dev") == "pulumi config --stack dev set --secret rabbitPassword"
     assert SHORT not in str(error)
 
 
@@ -217,7 +222,7 @@ def test_an_unknown_key_is_answered_with_the_nearest(given: str, nearest: str) -
     one = problem({given: "x"})
     assert one.key == given
     assert one.allowed == f"no such key; did you mean {nearest}?"
-    assert one.mend == f"pulumi config rm {given}"
+    assert pulumi_command(one, "dev") == f"pulumi config --stack dev rm {given}"
 
 
 @pytest.mark.parametrize("name", [name for name, key in KEYS.items() if key.env and key.env != name])
@@ -235,7 +240,34 @@ def test_the_value_of_an_unknown_key_is_not_shown() -> None:
 
 
 def test_a_key_that_the_shell_would_split_is_quoted_in_the_command() -> None:
-    assert problem({"a b": "x"}).mend == "pulumi config rm 'a b'"
+    assert command({"a b": "x"}) == "pulumi config --stack dev rm 'a b'"
+    assert command({"it's": "x"}) == """pulumi config --stack dev rm 'it'"'"'s'"""
+    assert command({"a\x1b'": "x"}) == r"pulumi config --stack dev rm $'a\U0000001b\U00000027'"
+
+
+def test_a_key_that_looks_like_an_option_is_not_taken_for_one() -> None:
+    assert command({"-x": "y"}) == "pulumi config --stack dev rm -- -x"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("yes", "true"), ("On", "true"), ("no", "false"), ("off", "false"), ("ja", "false")]
+)
+def test_the_command_for_a_switch_says_what_was_meant_and_else_the_default(given: str, meant: str) -> None:
+    assert command({"enableStatistics": given}) == f"pulumi config --stack dev set enableStatistics {meant}"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"dnsZone": "example.com"}, "set publicUrl https://video.example.com"),
+        (
+            {**DOMAIN, "dnsZone": "example.com", "publicUrl": "https://example.org"},
+            "set dnsZone example.org",
+        ),
+    ],
+)
+def test_the_command_for_a_host_outside_the_zone_gives_what_would_do(values: dict[str, str], expected: str) -> None:
+    assert pulumi_command(refused(values).problems[0], "dev") == f"pulumi config --stack dev {expected}"
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
