@@ -163,20 +163,30 @@ def merge(
     dropped = []
     for key in dict.fromkeys([*tracked, *base, *copy]):
         now, before, here = (one.get(key, _ABSENT) for one in (tracked, base, copy))
-        value = here if _same(now, before) else now
+        value = here if same(now, before) else now
         if value is not _ABSENT:
             merged[key] = value
-        if not _same(here, before) and not _same(here, value):
+        if not same(here, before) and not same(here, value):
             dropped.append(key)
     return merged, sorted(dropped)
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two values are the same to the engine, which writes 8000 back as "8000"."""
     if _ABSENT in (one, other):
         return one is other
     texts = [value if isinstance(value, str) else json.dumps(value, sort_keys=True) for value in (one, other)]
     return texts[0] == texts[1]
+
+
+def with_local_secrets(place: Place, tracked: Mapping[str, Any]) -> dict[str, Any]:
+    """The tracked file's content, and secrets that were set on this machine alone, for a plan to count as present."""
+    if not (place.embedded and place.config_file.exists()):
+        return dict(tracked)
+    project = stackfile.read_project(place.root)["name"]
+    copy = stackfile.namespaced(stackfile.read(place.config_file), project)
+    secret = {key: value for key, value in copy.items() if stackfile.has_secret(value)}
+    return {**tracked, "config": {**secret, **stackfile.namespaced(tracked, project)}}
 
 
 def next_copy(place: Place) -> tuple[dict[str, Any], list[str]]:

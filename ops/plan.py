@@ -31,9 +31,10 @@ try:
 except ImportError:  # PyYAML without libyaml
     from yaml import SafeDumper  # type: ignore[assignment]
 
+from components.problems import SettingsError
 from components.providers import CLOUDFLARE_TOKEN
 from components.spec import HIDDEN
-from ops import stackfile
+from ops import local, mending, stackfile
 from ops.errors import OpsError
 from ops.stackfile import StackConfig
 
@@ -80,11 +81,15 @@ def plan(stack: str, root: Path = stackfile.ROOT) -> Plan:
         OpsError: no such stack, a broken stack file, or a package that this stack needs is not installed.
         SettingsError: a configuration that the program refuses.
     """
-    content = stackfile.read(stackfile.path_of(stack, root))
+    place = local.place_of(stack, os.environ, root)
+    tracked = stackfile.read(place.tracked)
     project = stackfile.read_project(root)
-    config = stackfile.engine_config(content, project)
-    result = asyncio.run(_run(stack, project["name"], config, root / "__main__.py"))
-    if content.get("environment"):
+    config = stackfile.engine_config(local.with_local_secrets(place, tracked), project)
+    try:
+        result = asyncio.run(_run(stack, project["name"], config, root / "__main__.py"))
+    except SettingsError as error:
+        raise mending.worded(error, place, tracked) from None
+    if tracked.get("environment"):
         result.warnings.append("the stack file's `environment` was not opened: values from there are missing here")
     return result
 

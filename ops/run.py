@@ -19,10 +19,12 @@ from typing import Any, Final
 
 from pulumi import RunError
 
+from components.problems import SettingsError
 from components.settings import DEFAULT_DOCKER_HOST, Settings
-from ops import local, preflight, stackfile
+from ops import local, mending, preflight, stackfile
 from ops.errors import OpsError
 from ops.local import DIRECTORY, Place
+from ops.mending import make
 
 _UNASKED: Final = "dev"
 """The stack that `up` brings up without asking: one command for a machine of one's own."""
@@ -68,7 +70,7 @@ def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
     """`pulumi stack output`; one output alone where `name` is given."""
     place = local.place_of(stack, os.environ, stackfile.ROOT)
     if place.embedded and place.is_empty:
-        raise OpsError(f"stack {stack!r} has no outputs yet: {_make(stack, 'up')}")
+        raise OpsError(f"stack {stack!r} has no outputs yet: {make(stack, 'up')}")
     arguments = ["stack", "output", *([name] if name else []), "--stack", stack, "--non-interactive"]
     return _pulumi(place, local.find_cli(place), arguments + (["--show-secrets"] if show_secrets else []))
 
@@ -85,7 +87,7 @@ def config(stack: str, arguments: Sequence[str]) -> int:
         where += ["--config-file", str(place.config_file)]
     code = _pulumi(place, cli, ["config", *where, *arguments])
     if code == 0 and place.embedded and arguments and arguments[0] in ("set", "set-all", "rm", "rm-all"):
-        print(f"kept in {DIRECTORY}/{place.config_file.name}, on this machine only; {_make(stack, 'up')} applies it")
+        print(f"kept in {DIRECTORY}/{place.config_file.name}, on this machine only; {make(stack, 'up')} applies it")
     return code
 
 
@@ -156,14 +158,8 @@ def _ready_to_look(place: Place) -> None:
 def _checked(place: Place, content: Mapping[str, Any]) -> Settings:
     try:
         return preflight.check_settings(place.stack, content, place.root)
-    except RunError as error:
-        if not place.embedded:
-            raise
-        mend = _make(place.stack, "config", "ARGS='set KEY VALUE'")
-        hint = (
-            f"This stack's state is in {DIRECTORY}: edit {place.tracked.name}, or for `pulumi config ...` write {mend}"
-        )
-        raise RunError(f"{error}\n\n{hint}") from None
+    except SettingsError as error:
+        raise mending.worded(error, place, stackfile.read(place.tracked), content) from None
 
 
 def _with_docker_host(place: Place, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +189,7 @@ def _with_address(place: Place, content: Mapping[str, Any], settings: Settings) 
 
 
 def _kept(place: Place, key: str) -> str:
-    change = _make(place.stack, "config", f"ARGS='set {key} VALUE'")
+    change = make(place.stack, "config", f"ARGS='set {key} VALUE'")
     return f"kept in {DIRECTORY}/{place.config_file.name}; to change it: {change}"
 
 
@@ -229,9 +225,9 @@ def _summary(place: Place, cli: Path) -> str:
     if entry and not _resolves(entry.split()[1]):
         lines.append(f"  its name is not known here; add to /etc/hosts: {entry}")
     if "caCertificate" in found:
-        get = _make(place.stack, "outputs", "NAME=caCertificate")
+        get = make(place.stack, "outputs", "NAME=caCertificate")
         lines.append(f"  browsers trust it once they know its authority: {get} > videobackend-ca.pem")
-    lines.append(f"  passwords and the VideoService's lines: {_make(place.stack, 'outputs', 'SHOW_SECRETS=1')}")
+    lines.append(f"  passwords and the VideoService's lines: {make(place.stack, 'outputs', 'SHOW_SECRETS=1')}")
     return "\n".join(lines)
 
 
@@ -241,8 +237,3 @@ def _resolves(host: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _make(stack: str, target: str, *rest: str) -> str:
-    """The make command as an operator types it."""
-    return " ".join(["make", target, *([] if stack == _UNASKED else [f"STACK={stack}"]), *rest])

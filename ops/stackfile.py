@@ -114,7 +114,12 @@ def _parse(path: Path) -> Any:
 def namespaced(content: Mapping[str, Any], project: str) -> dict[str, Any]:
     """The configuration of a stack file by key with namespace; a key without one is the project's."""
     config = content.get("config") or {}
-    return {key if ":" in (key := str(name)) else f"{project}:{key}": value for name, value in config.items()}
+    return {full_key(str(name), project): value for name, value in config.items()}
+
+
+def full_key(name: str, project: str) -> str:
+    """The key with its namespace: the project's unless it has one."""
+    return name if ":" in name else f"{project}:{name}"
 
 
 def engine_config(content: Mapping[str, Any], project: Mapping[str, Any]) -> StackConfig:
@@ -124,7 +129,7 @@ def engine_config(content: Mapping[str, Any], project: Mapping[str, Any]) -> Sta
     secret_keys = set()
     for key, value in {**declared, **namespaced(content, project["name"])}.items():
         values[key] = _text(key, value)
-        if _has_secret(value):
+        if has_secret(value):
             secret_keys.add(key)
     return StackConfig(values=values, secret_keys=frozenset(secret_keys))
 
@@ -146,10 +151,11 @@ def _is_secret(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"secure"}
 
 
-def _has_secret(value: Any) -> bool:
+def has_secret(value: Any) -> bool:
+    """Whether the value is encrypted, at least in part."""
     if isinstance(value, dict):
-        return _is_secret(value) or any(map(_has_secret, value.values()))
-    return isinstance(value, list) and any(map(_has_secret, value))
+        return _is_secret(value) or any(map(has_secret, value.values()))
+    return isinstance(value, list) and any(map(has_secret, value))
 
 
 def _text(key: str, value: Any) -> str:

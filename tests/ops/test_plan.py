@@ -157,6 +157,18 @@ def test_encrypted_values_count_as_present_and_their_ciphertext_is_not_shown(sha
     assert CIPHERTEXT not in run.stdout
 
 
+def test_a_secret_that_was_set_on_this_machine_alone_counts_as_present(project: Project) -> None:
+    project.stack("mq", "config:" + STATISTICS)
+    refused = project.ops("plan", "--stack", "mq")
+    assert "make config STACK=mq ARGS='set --secret rabbitPassword'" in refused.stderr
+    (project.root / ".local").mkdir()
+    copy = "config:\n  videobackend:rabbitPassword: {secure: v1:abc}\n  videobackend:rabbitUsername: another\n"
+    (project.root / ".local" / "Pulumi.mq.yaml").write_text(copy)
+    run = project.ops("plan", "--stack", "mq")
+    assert run.returncode == 0, run.stderr
+    assert "another" not in run.stdout, "all else is the tracked file's"
+
+
 def test_warnings_of_a_json_plan_go_to_stderr(shared: Project) -> None:
     shared.stack("open", "config:\n  enableAuth: false\n  dockerHostAddress: 192.0.2.10\n")
     run = shared.ops("plan", "--stack", "open", "--json")
@@ -169,7 +181,7 @@ def test_a_wrong_configuration_explains_itself_without_a_traceback(shared: Proje
     run = shared.ops("plan", "--stack", "wrong")
     assert run.returncode == 1
     assert run.stdout == ""
-    for expected in ("httpPort", "'70000'", "publicUrl", "pulumi config set --secret jwtAppSecret"):
+    for expected in ("'70000'", "in Pulumi.wrong.yaml: httpPort: 8000", "then: make config STACK=wrong ARGS='set "):
         assert expected in run.stderr
     assert "Traceback" not in run.stderr
     assert "visible-in-the-file" not in run.stderr

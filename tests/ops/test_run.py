@@ -219,7 +219,7 @@ def test_a_wrong_configuration_comes_before_everything_else(project: Project, op
     run = ops("up")
     assert run.returncode == 1
     assert "'70000'" in run.stderr
-    assert "make config ARGS='set KEY VALUE'" in run.stderr
+    assert "mend:    in Pulumi.dev.yaml: httpPort: 8000" in run.stderr
     assert "Traceback" not in run.stderr
     assert not (project.root / ".local").exists()
 
@@ -269,6 +269,11 @@ def test_config_works_on_the_copy_and_says_where_the_value_is(ready: Project, op
     where = ["config", "--stack", "dev", "--config-file", copy]
     assert _calls(ready)[-1]["words"] == [*where, "set", "--secret", "jwtAppSecret"]
     assert "kept in .local/Pulumi.dev.yaml" in run.stdout
+
+
+def test_config_takes_a_key_that_looks_like_an_option(ready: Project, ops: Ops) -> None:
+    assert ops("config", "rm", "--", "-x").returncode == 0
+    assert _calls(ready)[-1]["words"][-3:] == ["rm", "--", "-x"]
 
 
 def test_env_prints_nothing_but_what_a_shell_can_evaluate(ready: Project, ops: Ops) -> None:
