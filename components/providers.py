@@ -27,8 +27,14 @@ _DOCKER: Final = {
 _STRUCTURED: Final = ("sshOpts", "registryAuth")
 _REGISTRY: Final = ("address", "username", "password", "authDisabled", "configFile", "configFileContent")
 _REGISTRY_SECRETS: Final = ("password", "configFileContent")
-_PLAIN_TEXT: Final = "an encrypted value: here it stands in plain text"
+PLAIN_TEXT: Final = "an encrypted value: here it stands in plain text"
 CLOUDFLARE_TOKEN: Final = "cloudflare:apiToken"
+_SECRETS: Final = (
+    "docker:keyMaterial",
+    CLOUDFLARE_TOKEN,
+    "cloudflare:apiKey",
+    "cloudflare:apiUserServiceKey",
+)
 _TOKEN_VARIABLE: Final = "CLOUDFLARE_API_TOKEN"
 
 
@@ -45,11 +51,20 @@ def docker_secrets(is_secret: Callable[[str], bool]) -> frozenset[str]:
     return frozenset(argument for key, argument in _DOCKER.items() if is_secret(f"docker:{key}"))
 
 
+def plain_secrets(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
+    """Secrets that stand in plain text."""
+    found = [Problem(key, None, PLAIN_TEXT, secret=True) for key in _SECRETS if stored.get(key) and not is_secret(key)]
+    if not is_secret("docker:registryAuth"):
+        for number, one in enumerate(_list(stored.get("docker:registryAuth")) or []):
+            names = [name for name in _REGISTRY_SECRETS if isinstance(one, dict) and one.get(name)]
+            keys = [f"docker:registryAuth[{number}].{name}" for name in names]
+            found += [Problem(key, None, PLAIN_TEXT, secret=True, path=True) for key in keys]
+    return found
+
+
 def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
-    """What docker.Provider could not use, and secrets in plain text."""
+    """What docker.Provider could not use."""
     found = _host_problems(stored.get("docker:host") or "", encrypted=is_secret("docker:host"))
-    if stored.get("docker:keyMaterial") and not is_secret("docker:keyMaterial"):
-        found.append(Problem("docker:keyMaterial", None, _PLAIN_TEXT, secret=True))
     options = _list(stored.get("docker:sshOpts"))
     if options is None or not all(isinstance(one, str) for one in options):
         allowed = """a list of texts, in the stack file such as ["-p", "22"]"""
@@ -58,10 +73,6 @@ def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool])
     if registries is None or not all(map(_is_registry, registries)):
         allowed = f"a list of maps, each with address and some of {', '.join(_REGISTRY[1:])}"
         found.append(Problem("docker:registryAuth", None, allowed, remove=True))
-    elif not is_secret("docker:registryAuth"):
-        for number, one in enumerate(registries):
-            keys = [f"docker:registryAuth[{number}].{name}" for name in _REGISTRY_SECRETS if one.get(name)]
-            found += [Problem(key, None, _PLAIN_TEXT, secret=True, path=True) for key in keys]
     return found
 
 
@@ -93,13 +104,9 @@ def _is_registry(one: Any) -> bool:
     )
 
 
-def cloudflare_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
-    """Whether the Cloudflare provider will find its token, encrypted or in the environment."""
-    if CLOUDFLARE_TOKEN in stored:
-        if is_secret(CLOUDFLARE_TOKEN):
-            return []
-        return [Problem(CLOUDFLARE_TOKEN, None, _PLAIN_TEXT, secret=True)]
-    if os.environ.get(_TOKEN_VARIABLE):
+def cloudflare_problems(stored: Mapping[str, Any]) -> list[Problem]:
+    """Whether the Cloudflare provider will find its token, here or in the environment."""
+    if stored.get(CLOUDFLARE_TOKEN) or os.environ.get(_TOKEN_VARIABLE):
         return []
     allowed = f"required because dnsZone is set: a token that may edit the zone's DNS, here or as {_TOKEN_VARIABLE}"
     return [Problem(CLOUDFLARE_TOKEN, None, allowed, secret=True)]

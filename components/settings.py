@@ -247,23 +247,21 @@ class Settings:
         Raises:
             SettingsError: with every problem found.
         """
-        problems: list[Problem] = [_unknown(name) for name in sorted(values) if name not in KEYS]
+        problems = _misplaced(values, secret_keys)
+        plain = {problem.key for problem in problems}
         fields: dict[str, Any] = {}
         broken: set[str] = set()
         for attribute, one in _KEYS_BY_ATTRIBUTE.items():
             text = values.get(one.name, "")
             if not isinstance(text, str) or not text:
                 continue
-            if one.secret and one.name not in secret_keys:
-                problems.append(
-                    Problem(one.name, None, "an encrypted value: here it stands in plain text", secret=True)
-                )
             try:
-                if text == ENCRYPTED:
-                    # A plan cannot know a plain key's encrypted value, and has to go on: the example stands in.
-                    fields[attribute] = Secret(None) if one.secret else one.check(one.example)
+                if one.secret:
+                    unseen = text == ENCRYPTED or one.name in plain
+                    fields[attribute] = Secret(None if unseen else one.check(text))
                 else:
-                    fields[attribute] = Secret(one.check(text)) if one.secret else one.check(text)
+                    # A plan cannot know a plain key's encrypted value, and has to go on: the example stands in.
+                    fields[attribute] = one.check(one.example if text == ENCRYPTED else text)
             except Invalid as invalid:
                 broken.add(attribute)
                 hidden = one.secret or one.name in secret_keys
@@ -287,9 +285,9 @@ class Settings:
         secret_keys = {name for name in values if pulumi_config.is_config_secret(prefix + name)}
         stack = pulumi.get_stack()
         secret = pulumi_config.is_config_secret
-        problems = providers.docker_problems(stored, secret)
+        problems = providers.plain_secrets(stored, secret) + providers.docker_problems(stored, secret)
         if values.get("dnsZone"):
-            problems += providers.cloudflare_problems(stored, secret)
+            problems += providers.cloudflare_problems(stored)
         try:
             settings = cls.load(values, stack=stack, secret_keys=secret_keys, project=project)
         except SettingsError as error:
@@ -398,6 +396,27 @@ KEYS: Final[dict[str, Key]] = {one.name: one for one in _KEYS_BY_ATTRIBUTE.value
 """Every configuration key by its name."""
 
 _RENAMED: Final = {"jvbAdvertiseIps": "dockerHostAddress", "jvbStunServers": "stunServers", "tz": "timeZone"}
+
+
+def misplaced(stored: Mapping[str, str], secret_keys: Collection[str], project: str) -> list[Problem]:
+    """Keys that do not exist, and secrets in plain text: what has to leave a stack file whatever else holds.
+
+    Args:
+        stored: configuration values by key, with namespace.
+        secret_keys: those of them that are encrypted.
+        project: the project's own namespace.
+    """
+    prefix = f"{project}:"
+    values = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+    own = _misplaced(values, {name.removeprefix(prefix) for name in secret_keys})
+    return own + providers.plain_secrets(stored, secret_keys.__contains__)
+
+
+def _misplaced(values: Mapping[str, str], secret_keys: Collection[str]) -> list[Problem]:
+    """The same of the project's own keys, without namespace."""
+    secret = [one.name for one in KEYS.values() if one.secret and one.name not in secret_keys and values.get(one.name)]
+    unknown = [_unknown(name) for name in sorted(values) if name not in KEYS]
+    return unknown + [Problem(name, None, providers.PLAIN_TEXT, secret=True) for name in secret]
 
 
 def _unknown(name: str) -> Problem:

@@ -152,7 +152,8 @@ def merge(
     """The copy's next configuration, and the keys whose local value gives way.
 
     A key that changed in the tracked file since the last time comes from there; any other keeps what the copy has,
-    so that what was set or removed on this machine stays.
+    so that what was set or removed on this machine stays. So does a value of this machine's own whose key left the
+    tracked file: a secret that stood there in plain text is set here first, and removed there then.
 
     Args:
         tracked: configuration of the tracked file now, keys with namespace.
@@ -163,7 +164,8 @@ def merge(
     dropped = []
     for key in dict.fromkeys([*tracked, *base, *copy]):
         now, before, here = (one.get(key, _ABSENT) for one in (tracked, base, copy))
-        value = here if same(now, before) else now
+        own = here is not _ABSENT and not same(here, before)
+        value = here if same(now, before) or (own and now is _ABSENT) else now
         if value is not _ABSENT:
             merged[key] = value
         if not same(here, before) and not same(here, value):

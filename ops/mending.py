@@ -38,8 +38,10 @@ def worded(
         full = stackfile.full_key(key, error.project)
         command = config_command(place.stack, problem.words)
         if problem.secret:
-            plain = full in names and not stackfile.has_secret(tracked["config"][names[full]])
-            return f"remove {problem.key} from {place.tracked.name}, then: {command}" if plain else command
+            if full not in names or stackfile.has_secret(tracked["config"][names[full]]):
+                return command
+            remove = f"remove {problem.key} from {place.tracked.name}"
+            return remove if stackfile.has_secret(copy.get(full)) else f"{remove}, then: {command}"
         if full in local_keys or (problem.remove and full not in names):
             return command
         if problem.remove:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from pulumi import RunError
 
 from components.problems import SettingsError
-from components.settings import DEFAULT_DOCKER_HOST, Settings
+from components.settings import DEFAULT_DOCKER_HOST, Settings, misplaced
 from ops import local, mending, preflight, stackfile
 from ops.errors import OpsError
 from ops.local import DIRECTORY, Place
@@ -156,10 +156,18 @@ def _ready_to_look(place: Place) -> None:
 
 
 def _checked(place: Place, content: Mapping[str, Any]) -> Settings:
+    """The settings; of a tracked file, what must not stand there is refused even where the copy makes it good."""
+    project, tracked = stackfile.read_project(place.root), stackfile.read(place.tracked)
+    config = stackfile.engine_config(tracked, project)
+    problems = misplaced(config.values, config.secret_keys, project["name"])
     try:
-        return preflight.check_settings(place.stack, content, place.root)
+        settings = preflight.check_settings(place.stack, content, place.root)
+        if not problems:
+            return settings
     except SettingsError as error:
-        raise mending.worded(error, place, stackfile.read(place.tracked), content) from None
+        known = {one.key for one in error.problems}
+        problems = [*error.problems, *(one for one in problems if one.key not in known)]
+    raise mending.worded(SettingsError(place.stack, project["name"], problems), place, tracked, content) from None
 
 
 def _with_docker_host(place: Place, content: Mapping[str, Any]) -> dict[str, Any]:

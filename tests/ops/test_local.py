@@ -42,6 +42,8 @@ def _take_over(place: Place) -> tuple[dict[str, Any], list[str]]:
         pytest.param({"a": 1}, {"a": 1}, {}, {}, [], id="a key removed here stays removed"),
         pytest.param({"a": 2}, {"a": 1}, {"a": 1}, {"a": 2}, [], id="a change of the tracked file arrives"),
         pytest.param({}, {"a": 1}, {"a": 1}, {}, [], id="a removal in the tracked file arrives"),
+        pytest.param({}, {"a": 1}, {"a": 3}, {"a": 3}, [], id="a removal leaves what was set here"),
+        pytest.param({}, {"a": 1}, {}, {}, [], id="a removal on both sides is one"),
         pytest.param({"a": 2}, {"a": 1}, {"a": 3}, {"a": 2}, ["a"], id="the tracked file's change wins and is told"),
         pytest.param({"a": 2}, {}, {"a": 3}, {"a": 2}, ["a"], id="a key new in the tracked file wins and is told"),
         pytest.param({"a": 2}, {"a": 1}, {"a": 2}, {"a": 2}, [], id="the same change on both sides is none"),

@@ -68,9 +68,16 @@ def _mended(
         pytest.param(
             OWN_KEY,
             {"jwtAppSecret": "x"},
-            {"videobackend:jwtAppSecret": ENCRYPTED},
+            {"videobackend:jwtAppSecret": "x"},
             "remove jwtAppSecret from Pulumi.a3.yaml, then: make config STACK=a3 ARGS='set --secret jwtAppSecret'",
             id="a secret in plain text leaves the file first",
+        ),
+        pytest.param(
+            OWN_KEY,
+            {"jwtAppSecret": "x"},
+            {"videobackend:jwtAppSecret": ENCRYPTED},
+            "remove jwtAppSecret from Pulumi.a3.yaml",
+            id="and only that where it is set here already",
         ),
         pytest.param(
             OWN_KEY,

@@ -15,7 +15,8 @@ REGISTRY = {"address": "r.example.org", "username": "u"}
 
 
 def problems(stored: dict[str, str], *encrypted: str) -> list[Problem]:
-    found = providers.docker_problems(stored, encrypted.__contains__)
+    is_secret = encrypted.__contains__
+    found = providers.plain_secrets(stored, is_secret) + providers.docker_problems(stored, is_secret)
     assert not [one for one in found if PASSWORD in str(one)], "a secret shows"
     return found
 

@@ -167,6 +167,10 @@ def test_a_secret_in_plain_text_is_refused() -> None:
     assert SHORT not in str(error)
 
 
+def test_a_secret_in_plain_text_that_is_also_too_short_is_one_problem() -> None:
+    assert len(refused({"jwtAppSecret": "short"}, secret_keys=frozenset()).problems) == 1
+
+
 def test_all_problems_come_in_one_message(golden: Callable[[str, str], None]) -> None:
     values = {
         "PUBLIC_URL": "https://video.example.org",
