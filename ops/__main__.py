@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -134,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def entry() -> int:
     """`main` with every error of the operator's in a few words on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 has no tree's branches
     try:
         return main(sys.argv[1:])
     except KeyboardInterrupt:

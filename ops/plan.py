@@ -206,7 +206,7 @@ def _shown(value: Any, key: str = "") -> Any:
 def as_json(result: Plan) -> str:
     """`resources` and `outputs` as JSON."""
     resources = [vars(one) for one in result.resources]
-    return json.dumps({"resources": resources, "outputs": result.outputs}, indent=2, ensure_ascii=False)
+    return json.dumps({"resources": resources, "outputs": result.outputs}, indent=2)
 
 
 def as_tree(result: Plan) -> str:

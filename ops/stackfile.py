@@ -27,6 +27,8 @@ from ops.errors import OpsError
 ROOT: Final = Path(__file__).resolve().parent.parent
 """The project's directory."""
 
+_DEEPEST: Final = 50
+
 _SHAPED: Final = {"docker:host": "ssh://[secret]", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
 """Stand-ins for encrypted values whose shape is checked."""
 
@@ -39,11 +41,15 @@ class _Loader(SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
-                )
-            seen.add(key.value)
+            problem = "a list or map stands where a key or text belongs"
+            if isinstance(key, yaml.ScalarNode):
+                problem = f"the key {key.value!r} stands there twice" if key.value in seen else ""
+                note = "remove one of them"
+                seen.add(key.value)
+            else:
+                note = "put a value that begins with { or [ in quotes"
+            if problem:
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark, note)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
 
@@ -84,31 +90,60 @@ def stacks(root: Path = ROOT) -> list[str]:
 
 def read(path: Path) -> dict[str, Any]:
     """A YAML file's mapping; empty for an empty file. Raises OpsError where it is no YAML or no mapping."""
-    try:
-        content = _parse(path)
-    except yaml.MarkedYAMLError as error:
-        where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise OpsError(f"{path.name}{where} is not valid YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError, OSError) as error:
-        raise OpsError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from None
+    content = _parse(path)
     if content is None:
         return {}
     config = content.get("config") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(config, dict | None):
-        raise OpsError(f"{path.name} is not a stack file: it needs `config:` with one `KEY: VALUE` a line below it")
+        raise OpsError(f"{_shown(path)} is not a stack file: it needs `config:` with one `KEY: VALUE` a line below it")
     return content
 
 
 @functools.cache
 def read_project(root: Path = ROOT) -> dict[str, Any]:
-    """Pulumi.yaml; its `name` is the namespace of the project's keys."""
+    """Pulumi.yaml; its `name` is the namespace of the project's keys. Raises OpsError where it has none."""
     path = root / "Pulumi.yaml"
-    project: dict[str, Any] = _parse(path)
+    project = _parse(path)
+    if not isinstance(project, dict) or not isinstance(project.get("name"), str):
+        raise OpsError(f"{_shown(path)} is not this project's: it has no `name`; put it back from version control")
     return project
 
 
 def _parse(path: Path) -> Any:
-    return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    shown = _shown(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        _bounded(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        json.dumps(content)  # what JSON cannot carry, the engine cannot either: a set, a date, a map within itself
+    except yaml.MarkedYAMLError as error:
+        where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        hint = error.note or "indent with spaces, and put a value with characters such as : # { [ * & % in quotes"
+        raise OpsError(f"{shown}{where} is not valid YAML: {error.problem or error.context}; {hint}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise OpsError(f"{shown}:{line} is not UTF-8: save it in that encoding") from None
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise OpsError(
+            f"{shown} is nested too deeply or within itself, or has a tag (!!) that is not known here: write plain text"
+        ) from None
+    except (yaml.YAMLError, OSError) as error:
+        raise OpsError(f"{shown} cannot be read: {str(error).splitlines()[0]}") from None
+    return content
+
+
+def _bounded(text: str) -> None:
+    """Raises ValueError for a nesting that would be too deep for the loader, which crashes on it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(depth)
+
+
+def _shown(path: Path) -> str:
+    """The path as from the project's directory: that of a machine's own copy differs by its directory alone."""
+    return f".local/{path.name}" if path.parent.name == ".local" else path.name
 
 
 def namespaced(content: Mapping[str, Any], project: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def needs_dns(stack: str, root: Path = ROOT) -> bool:
     """Whether the stack's file, or what was set on this machine, has `dnsZone`. (No YAML parser is there yet.)"""
     line = re.compile(r"""^\s+["']?(videobackend:)?dnsZone["']?\s*:\s*[^\s#]""", re.MULTILINE)
     files = [root / f"Pulumi.{stack}.yaml", root / ".local" / f"Pulumi.{stack}.yaml"]
-    return any(line.search(one.read_text(encoding="utf-8")) for one in files if one.is_file())
+    return any(line.search(one.read_text(encoding="utf-8", errors="replace")) for one in files if one.is_file())
 
 
 def fingerprint(requirements: Path) -> str:

@@ -43,9 +43,9 @@ class Project:
         """`python -m ops ARGUMENTS`, with no terminal."""
         return self.python(["-m", "ops", *arguments])
 
-    def python(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Python in the project's folder, with no program on PATH but those of `program`."""
-        environ = {"PATH": str(self.root / "bin"), "HOME": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+    def python(self, arguments: Sequence[str], **variables: str) -> subprocess.CompletedProcess[str]:
+        """Python in the project's folder, with no program on PATH but those of `program`, and these variables."""
+        environ = {"PATH": str(self.root / "bin"), "HOME": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", **variables}
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,

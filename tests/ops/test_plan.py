@@ -198,6 +198,12 @@ def test_broken_yaml_is_one_line(project: Project) -> None:
     assert "Pulumi.broken.yaml:3 is not valid YAML" in one_line_error(project.ops("plan", "--stack", "broken"))
 
 
+def test_a_terminal_without_utf_8_gets_a_plan_too(shared: Project) -> None:
+    run = shared.python(["-X", "utf8=0", "-m", "ops", "plan"], PYTHONIOENCODING="iso8859-1")
+    assert run.returncode == 0, run.stderr
+    assert "videobackend-web" in run.stdout
+
+
 def test_a_missing_cloudflare_package_says_what_to_install(project: Project) -> None:
     shadow = "raise ModuleNotFoundError('no cloudflare', name='pulumi_cloudflare')"
     (project.root / "pulumi_cloudflare.py").write_text(shadow)

@@ -73,11 +73,39 @@ def test_an_encrypted_part_makes_the_whole_value_secret_and_is_blotted_out(tmp_p
         ("- config\n", "is not a stack file"),
         ("config: here\n", "is not a stack file"),
         ("config: \x07\n", "cannot be read"),
+        ("config:\n  publicUrl: {{ host }}\n", r"Pulumi\.dev\.yaml:2 .*put a value that begins with { or \[ in quotes"),
+        ("config:\n  ? [a, b]\n  : 1\n", r"Pulumi\.dev\.yaml:2 is not valid YAML"),
+        ("config:\n  jwtAppId: a: b\n", "put a value with characters such as : .* in quotes"),
+        ("config: &a {x: *a}\n", "within itself"),
+        ("config: {x: " + "[" * 100_000, "nested too deeply"),
+        ("config: {x: !!timestamp 2026-11-22}\n", "a tag"),
+        ("config: {x: !!bool perhaps}\n", "a tag"),
     ],
 )
 def test_what_is_no_stack_file_is_refused_in_one_line(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(OpsError, match=f"^Pulumi.*{expected.removeprefix('Pulumi')}.*$"):
         _config(tmp_path, text)
+
+
+def test_a_file_in_another_encoding_is_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_bytes("config:\n  jwtAppId: J\u00f6rg\n".encode("latin-1"))
+    with pytest.raises(OpsError, match=r"^Pulumi\.dev\.yaml:2 is not UTF-8"):
+        stackfile.read(path)
+
+
+def test_a_machines_own_copy_is_named_with_its_directory(tmp_path: Path) -> None:
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "Pulumi.dev.yaml").write_text("- x\n")
+    with pytest.raises(OpsError, match=r"^\.local/Pulumi\.dev\.yaml is not a stack file"):
+        stackfile.read(tmp_path / ".local" / "Pulumi.dev.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "name: [a\n", "- name\n", "runtime: python\n"])
+def test_a_broken_project_file_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(text)
+    with pytest.raises(OpsError, match=r"^Pulumi\.yaml.*$"):
+        stackfile.read_project(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["staging", "../dev", "", "dev/../dev"])

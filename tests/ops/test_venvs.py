@@ -102,6 +102,13 @@ def test_a_stack_needs_the_dns_package_where_it_sets_dns_zone(tmp_path: Path, te
     assert venvs.needs_dns("prod", tmp_path) is needed
 
 
+def test_a_stack_file_in_another_encoding_is_not_this_modules_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.prod.yaml").write_bytes(
+        "config:\n  jwtAppId: J\u00f6rg\n  dnsZone: example.org\n".encode("latin-1")
+    )
+    assert venvs.needs_dns("prod", tmp_path)
+
+
 def test_dns_zone_may_be_set_on_this_machine_only(tmp_path: Path) -> None:
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "Pulumi.dev.yaml").write_text("config:\n  videobackend:dnsZone: example.org\n")
