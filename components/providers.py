@@ -6,10 +6,11 @@ configuration itself: `settings` hands it over.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from components.problems import Problem
@@ -38,6 +39,14 @@ _SECRETS: Final = (
 _TOKEN_VARIABLE: Final = "CLOUDFLARE_API_TOKEN"
 
 
+_KEYS: Final[Mapping[str, Collection[str]]] = {
+    "docker": tuple(_DOCKER),
+    "cloudflare": ("apiToken", "apiKey", "apiUserServiceKey", "baseUrl", "email", "userAgentOperatorSuffix"),
+}
+_NAMESPACES: Final = (*_KEYS, "random", "tls", "pulumi")
+"""Those of the providers in use, and the engine's own."""
+
+
 def docker_options(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of docker.Provider from the `docker:` namespace."""
     found = {
@@ -49,6 +58,24 @@ def docker_options(stored: Mapping[str, Any]) -> dict[str, Any]:
 def docker_secrets(is_secret: Callable[[str], bool]) -> frozenset[str]:
     """Those of them whose value is stored encrypted."""
     return frozenset(argument for key, argument in _DOCKER.items() if is_secret(f"docker:{key}"))
+
+
+def unknown_keys(names: Collection[str], project: str) -> list[Problem]:
+    """Keys that nobody would read: of a namespace that is none here, or that its provider does not know."""
+    return [problem for name in sorted(names) for problem in _unknown_key(name, project)]
+
+
+def _unknown_key(name: str, project: str) -> Iterator[Problem]:
+    namespace, _, key = name.partition(":")
+    known = _KEYS.get(namespace, ())
+    if namespace not in (project, *_NAMESPACES):
+        nearest = difflib.get_close_matches(namespace.lower(), [project, *_NAMESPACES], n=1)
+        hint = f"did you mean {nearest[0]}:{key}?" if nearest else f"there are {project}, {', '.join(_NAMESPACES)}"
+        yield Problem(name, None, f"no such namespace; {hint}", remove=True)
+    elif known and key not in known:
+        nearest = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {namespace}:{nearest[0]}?" if nearest else f"{namespace} has {', '.join(known)}"
+        yield Problem(name, None, f"no such key; {hint}", remove=True)
 
 
 def plain_secrets(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -258,10 +259,10 @@ class Settings:
             try:
                 if one.secret:
                     unseen = text == ENCRYPTED or one.name in plain
-                    fields[attribute] = Secret(None if unseen else one.check(text))
+                    fields[attribute] = Secret(None if unseen else one.check(_plain_text(text)))
                 else:
                     # A plan cannot know a plain key's encrypted value, and has to go on: the example stands in.
-                    fields[attribute] = one.check(one.example if text == ENCRYPTED else text)
+                    fields[attribute] = one.check(one.example if text == ENCRYPTED else _plain_text(text))
             except Invalid as invalid:
                 broken.add(attribute)
                 hidden = one.secret or one.name in secret_keys
@@ -285,7 +286,8 @@ class Settings:
         secret_keys = {name for name in values if pulumi_config.is_config_secret(prefix + name)}
         stack = pulumi.get_stack()
         secret = pulumi_config.is_config_secret
-        problems = providers.plain_secrets(stored, secret) + providers.docker_problems(stored, secret)
+        problems = providers.unknown_keys(stored, project) + providers.plain_secrets(stored, secret)
+        problems += providers.docker_problems(stored, secret)
         if values.get("dnsZone"):
             problems += providers.cloudflare_problems(stored)
         try:
@@ -398,6 +400,18 @@ KEYS: Final[dict[str, Key]] = {one.name: one for one in _KEYS_BY_ATTRIBUTE.value
 _RENAMED: Final = {"jvbAdvertiseIps": "dockerHostAddress", "jvbStunServers": "stunServers", "tz": "timeZone"}
 
 
+def _plain_text(text: str) -> str:
+    """The text, unless it is a list or map, which the engine hands over as JSON. Raises Invalid."""
+    if text[0] in "[{":
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        if isinstance(value, list | dict):
+            raise Invalid(f"text, not a {'list: write a,b' if isinstance(value, list) else 'map'}")
+    return text
+
+
 def misplaced(stored: Mapping[str, str], secret_keys: Collection[str], project: str) -> list[Problem]:
     """Keys that do not exist, and secrets in plain text: what has to leave a stack file whatever else holds.
 
@@ -409,7 +423,8 @@ def misplaced(stored: Mapping[str, str], secret_keys: Collection[str], project: 
     prefix = f"{project}:"
     values = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
     own = _misplaced(values, {name.removeprefix(prefix) for name in secret_keys})
-    return own + providers.plain_secrets(stored, secret_keys.__contains__)
+    others = providers.unknown_keys(stored, project) + providers.plain_secrets(stored, secret_keys.__contains__)
+    return own + others
 
 
 def _misplaced(values: Mapping[str, str], secret_keys: Collection[str]) -> list[Problem]:

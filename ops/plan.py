@@ -84,6 +84,7 @@ def plan(stack: str, root: Path = stackfile.ROOT) -> Plan:
     place = local.place_of(stack, os.environ, root)
     tracked = stackfile.read(place.tracked)
     project = stackfile.read_project(root)
+    stackfile.check(place.tracked, tracked, project["name"])
     config = stackfile.engine_config(local.with_local_secrets(place, tracked), project)
     try:
         result = asyncio.run(_run(stack, project["name"], config, root / "__main__.py"))

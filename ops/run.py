@@ -125,6 +125,7 @@ def _ready_to_make(place: Place, command: str) -> Settings | None:
 
     Returns the settings, None where Docker cannot be asked with them.
     """
+    stackfile.check(place.tracked, stackfile.read(place.tracked), stackfile.read_project(place.root)["name"])
     content, dropped = local.next_copy(place) if place.embedded else (stackfile.read(place.tracked), [])
     if content.get("environment"):
         return None  # values from there are only the engine's to see

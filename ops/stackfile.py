@@ -6,6 +6,7 @@ Decrypts nothing. Does not judge the values (`components.settings`).
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import re
@@ -27,6 +28,8 @@ from ops.errors import OpsError
 ROOT: Final = Path(__file__).resolve().parent.parent
 """The project's directory."""
 
+_TOP: Final = ("config", "environment", "encryptionsalt", "secretsprovider", "encryptedkey")
+"""The parts of a stack file (`ProjectStack` in Pulumi's sdk/go/common/workspace/project.go)."""
 _DEEPEST: Final = 50
 
 _SHAPED: Final = {"docker:host": "ssh://[secret]", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
@@ -97,6 +100,33 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not isinstance(config, dict | None):
         raise OpsError(f"{_shown(path)} is not a stack file: it needs `config:` with one `KEY: VALUE` a line below it")
     return content
+
+
+def check(path: Path, content: Mapping[str, Any], project: str) -> None:
+    """That the engine would take nothing of a stack file otherwise than it stands there. Raises OpsError.
+
+    Args:
+        path: the file, for the message.
+        content: what it holds.
+        project: namespace of the project's keys.
+    """
+    for key in map(str, content):
+        if key not in _TOP:
+            raise OpsError(
+                f"{_shown(path)}: Pulumi would pass over {key!r}, which is no part of a stack file; {_meant(key)}"
+            )
+    names: dict[str, str] = {}
+    for name, value in (content.get("config") or {}).items():
+        other = names.setdefault(full_key(str(name), project), str(name))
+        if other != str(name):
+            raise OpsError(f"{_shown(path)}: {other} and {name} are the same key: remove one of them")
+        if value is None:
+            raise OpsError(f"{_shown(path)}: {name} is empty: give it a value, or remove the line")
+
+
+def _meant(key: str) -> str:
+    nearest = difflib.get_close_matches(key.lower(), _TOP, n=1)
+    return f"did you mean {nearest[0]}?" if nearest else "keys stand below `config:`, indented"
 
 
 @functools.cache
@@ -196,6 +226,8 @@ def has_secret(value: Any) -> bool:
 def _text(key: str, value: Any) -> str:
     if _is_secret(value):
         return _SHAPED.get(key, ENCRYPTED)
+    if value is None:
+        return ""  # as the engine has it
     return value if isinstance(value, str) else json.dumps(_blotted(value), ensure_ascii=False)
 
 

@@ -180,6 +180,7 @@ WRONG: Final = {
     "statistics without broker": {"enableStatistics": "true"},
     "a zone without token": {**DOMAIN, **DNS},
     "a Docker host that is none": {"docker:host": "video.example.org"},
+    "a misspelt namespace": {"videobackends:httpPort": "80"},
     "a setting and a provider at once": {"httpPort": "0", "docker:host": "video.example.org"},
 }
 

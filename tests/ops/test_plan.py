@@ -198,6 +198,15 @@ def test_broken_yaml_is_one_line(project: Project) -> None:
     assert "Pulumi.broken.yaml:3 is not valid YAML" in one_line_error(project.ops("plan", "--stack", "broken"))
 
 
+@pytest.mark.parametrize("command", ["plan", "preview"])
+@pytest.mark.parametrize("text", ["confg:\n  httpPort: 1\n", "config:\n  httpPort:\n"])
+def test_what_the_engine_would_pass_over_is_refused_before_anything_else(
+    shared: Project, command: str, text: str
+) -> None:
+    shared.stack("odd", text)
+    assert one_line_error(shared.ops(command, "--stack", "odd")).startswith("error: Pulumi.odd.yaml: ")
+
+
 def test_a_terminal_without_utf_8_gets_a_plan_too(shared: Project) -> None:
     run = shared.python(["-X", "utf8=0", "-m", "ops", "plan"], PYTHONIOENCODING="iso8859-1")
     assert run.returncode == 0, run.stderr

@@ -32,7 +32,8 @@ def _config(tmp_path: Path, text: str) -> stackfile.StackConfig:
         ("010", "010"),
         ("1.50", "1.50"),
         ("2026-11-22", "2026-11-22"),
-        ("", "null"),
+        ("", ""),
+        ("~", ""),
         ("[a, 2, true]", '["a", 2, true]'),
         ("{b: 1, a: é}", '{"b": 1, "a": "é"}'),
     ],
@@ -85,6 +86,41 @@ def test_an_encrypted_part_makes_the_whole_value_secret_and_is_blotted_out(tmp_p
 def test_what_is_no_stack_file_is_refused_in_one_line(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(OpsError, match=f"^Pulumi.*{expected.removeprefix('Pulumi')}.*$"):
         _config(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("confg:\n  httpPort: 1\n", "'confg', which is no part of a stack file; did you mean config"),
+        ("Config:\n  httpPort: 1\n", "'Config', .*did you mean config"),
+        ("config:\nhttpPort: 1\n", "'httpPort', .*keys stand below `config:`, indented"),
+        ("videobackend:httpPort: 1\n", "'videobackend:httpPort', .*keys stand below"),
+        ("config:\n  httpPort: 1\n  videobackend:httpPort: 2\n", "httpPort and videobackend:httpPort are the same key"),
+        ("config:\n  httpPort:\n", "httpPort is empty: give it a value, or remove the line"),
+        ("config:\n  docker:host: null\n", "docker:host is empty"),
+    ],
+)
+def test_what_the_engine_would_pass_over_or_take_otherwise_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text(text)
+    content = stackfile.read(path)
+    with pytest.raises(OpsError, match=rf"^Pulumi\.dev\.yaml: .*{expected}.*$"):
+        stackfile.check(path, content, "videobackend")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "encryptionsalt: v1:abc\n",
+        "secretsprovider: awskms://a\nencryptedkey: abc\nenvironment: [prod]\nconfig:\n",
+        'config:\n  httpPort: ""\n',
+    ],
+)
+def test_what_the_engine_knows_is_taken(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text(text)
+    stackfile.check(path, stackfile.read(path), "videobackend")
 
 
 def test_a_file_in_another_encoding_is_refused_with_the_line(tmp_path: Path) -> None:

@@ -103,3 +103,25 @@ def test_a_host_without_a_password_is_taken(host: str) -> None:
 def test_a_list_of_another_shape_is_refused_before_the_provider_meets_it(key: str, value: Any) -> None:
     text = value if isinstance(value, str) else json.dumps(value)
     assert problem({f"docker:{key}": text}).key == f"docker:{key}"
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("videobackends:publicUrl", "no such namespace; did you mean videobackend:publicUrl?"),
+        ("video-backend:httpPort", "no such namespace; did you mean videobackend:httpPort?"),
+        ("Videobackend:httpPort", "no such namespace; did you mean videobackend:httpPort?"),
+        ("Docker:host", "no such namespace; did you mean docker:host?"),
+        ("aws:region", "no such namespace; there are videobackend, docker, cloudflare, random, tls, pulumi"),
+        ("docker:hosts", "no such key; did you mean docker:host?"),
+        ("cloudflare:token", "no such key; did you mean cloudflare:apiToken?"),
+    ],
+)
+def test_a_key_that_nobody_would_read_is_refused(key: str, hint: str) -> None:
+    (one,) = providers.unknown_keys([key], "videobackend")
+    assert (one.allowed, one.words) == (hint, ["rm", key])
+
+
+def test_keys_of_the_project_the_engine_and_the_providers_are_taken() -> None:
+    known = ["videobackend:noMatter", "docker:host", "cloudflare:email", "pulumi:tags", "random:x", "tls:x"]
+    assert providers.unknown_keys(known, "videobackend") == []

@@ -167,6 +167,24 @@ def test_a_secret_in_plain_text_is_refused() -> None:
     assert SHORT not in str(error)
 
 
+@pytest.mark.parametrize("name", ["jwtAppId", "jwtAcceptedIssuers", "rabbitUsername", "dockerHostAddress", "httpPort"])
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("[]", "text, not a list: write a,b"),
+        ('["a", 1]', "text, not a list: write a,b"),
+        ("{}", "text, not a map"),
+        ('{"a":"b"}', "text, not a map"),
+    ],
+)
+def test_a_list_or_map_is_refused_whatever_the_key(name: str, text: str, allowed: str) -> None:
+    assert problem({name: text}).allowed == allowed
+
+
+def test_a_text_that_only_begins_like_a_list_is_taken() -> None:
+    assert load(jwtAppId="[a]").jwt_app_id == "[a]"
+
+
 def test_a_secret_in_plain_text_that_is_also_too_short_is_one_problem() -> None:
     assert len(refused({"jwtAppSecret": "short"}, secret_keys=frozenset()).problems) == 1
 
