@@ -108,7 +108,7 @@ def _host_problems(host: str, *, encrypted: bool) -> list[Problem]:
     credentials = scheme in ("tcp", "ssh") and ":" in rest.rpartition("@")[0]
     if not host or (re.fullmatch(r"(unix|npipe|tcp|ssh)://\S+", host) and not credentials):
         return []
-    given = "a URL with credentials" if "@" in host else repr(host)
+    given = "a URL with credentials" if "@" in host else "a list or map" if host[0] in "[{" else repr(host)
     allowed = "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; no password: ssh asks its agent or a key file"
     return [Problem("docker:host", None if encrypted else given, allowed, example="ssh://USER@HOST")]
 

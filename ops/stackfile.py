@@ -22,6 +22,7 @@ try:
 except ImportError:  # PyYAML without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
+from components.problems import visible
 from components.settings import ENCRYPTED
 from ops.errors import OpsError
 
@@ -119,9 +120,11 @@ def check(path: Path, content: Mapping[str, Any], project: str) -> None:
     for name, value in (content.get("config") or {}).items():
         other = names.setdefault(full_key(str(name), project), str(name))
         if other != str(name):
-            raise OpsError(f"{_shown(path)}: {other} and {name} are the same key: remove one of them")
+            raise OpsError(
+                f"{_shown(path)}: {visible(other)} and {visible(str(name))} are the same key: remove one of them"
+            )
         if value is None:
-            raise OpsError(f"{_shown(path)}: {name} is empty: give it a value, or remove the line")
+            raise OpsError(f"{_shown(path)}: {visible(str(name))} is empty: give it a value, or remove the line")
 
 
 def _meant(key: str) -> str:
@@ -148,8 +151,11 @@ def _parse(path: Path) -> Any:
         json.dumps(content)  # what JSON cannot carry, the engine cannot either: a set, a date, a map within itself
     except yaml.MarkedYAMLError as error:
         where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        hint = error.note or "indent with spaces, and put a value with characters such as : # { [ * & % in quotes"
-        raise OpsError(f"{shown}{where} is not valid YAML: {error.problem or error.context}; {hint}") from None
+        hint = error.note or "indent with spaces, and put a value with characters such as : # { [ ! * & % in quotes"
+        problem = str(error.problem or error.context)
+        if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError) and not error.note:
+            problem = "a value begins with ! or *"  # and may be a secret: PyYAML would repeat it
+        raise OpsError(f"{shown}{where} is not valid YAML: {problem}; {hint}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise OpsError(f"{shown}:{line} is not UTF-8: save it in that encoding") from None
