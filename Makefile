@@ -6,10 +6,14 @@
 STACK ?= dev
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
+NAME =
+ROOM =
+# What is typed reaches the recipes' shell as a variable and never as text, so that it cannot be a command.
+export STACK NAME ROOM
 
 OPS = .venv/bin/python -m ops
 DEV = .venv-dev/bin
-program = $(PYTHON) -m ops.venvs .venv --stack '$(STACK)'
+program = $(PYTHON) -m ops.venvs .venv --stack="$$STACK"
 tools = $(PYTHON) -m ops.venvs .venv-dev
 # YES=1 and SHOW_SECRETS=1 count, YES=0 does not.
 on = $(filter-out 0 no false,$(1))
@@ -17,7 +21,7 @@ on = $(filter-out 0 no false,$(1))
 ifeq ($(origin STACK),file)
 PLANNED = $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml))
 else
-PLANNED = $(STACK)
+PLANNED = "$$STACK"
 endif
 SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/dev/null)
 LUA = $(shell find prosody tests -name '*.lua' -not -path '*/golden/*' 2>/dev/null)
@@ -31,34 +35,36 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## bring the stack up; STACK=dev without asking, another one after a look at the preview (YES=1: without)
-	@$(program) && $(OPS) up --stack '$(STACK)' $(if $(call on,$(YES)),--yes)
+	@$(program) && $(OPS) up --stack="$$STACK" $(if $(call on,$(YES)),--yes)
 
 preview: ## show what `up` would change
-	@$(program) && $(OPS) preview --stack '$(STACK)'
+	@$(program) && $(OPS) preview --stack="$$STACK"
 
 refresh: ## compare the state with what really runs, and correct the state
-	@$(program) && $(OPS) refresh --stack '$(STACK)' $(if $(call on,$(YES)),--yes)
+	@$(program) && $(OPS) refresh --stack="$$STACK" $(if $(call on,$(YES)),--yes)
 
 destroy: ## remove the stack with its volumes; asks first (YES=1: does not)
-	@$(program) && $(OPS) destroy --stack '$(STACK)' $(if $(call on,$(YES)),--yes)
+	@$(program) && $(OPS) destroy --stack="$$STACK" $(if $(call on,$(YES)),--yes)
 
 verify: ## ask the running stack whether calls will work (docs/verify.md); ARGS='--json', ARGS='--address 192.0.2.10'
-	@$(tools) && $(DEV)/python -m ops verify --stack '$(STACK)' $(ARGS)
+	@$(tools) && $(DEV)/python -m ops verify --stack="$$STACK" $(ARGS)
 
 token: ## print a join link for ROOM=name; ARGS='--moderator --name NAME --expires 1h'
-	@$(tools) && $(DEV)/python -m ops token --stack '$(STACK)' --room '$(ROOM)' $(ARGS)
+	@$(tools) && $(DEV)/python -m ops token --stack="$$STACK" --room="$$ROOM" $(ARGS)
 
 outputs: ## show the stack's outputs; SHOW_SECRETS=1 with the secrets, NAME=videoServiceProperties that one alone
-	@$(program) && $(OPS) outputs --stack '$(STACK)' $(NAME) $(if $(call on,$(SHOW_SECRETS)),--show-secrets)
+	@$(program) && $(OPS) outputs --stack="$$STACK" $(if $(NAME),"$$NAME") $(if $(call on,$(SHOW_SECRETS)),--show-secrets)
 
 config: ## pulumi config for this machine alone: ARGS='set --secret jwtAppSecret'; without ARGS the list
-	@$(program) && $(OPS) config --stack '$(STACK)' $(ARGS)
+	@$(program) && $(OPS) config --stack="$$STACK" $(ARGS)
 
 env: ## for plain pulumi commands on a stack that make brought up: eval "$(make env)"
-	@$(program) && $(OPS) env --stack '$(STACK)'
+	@$(program) && $(OPS) env --stack="$$STACK"
 
 plan: ## show every resource with no engine, no Docker, no credentials; of all stacks, or of STACK
-	@$(tools) && for stack in $(PLANNED); do $(DEV)/python -m ops plan --stack "$$stack" || exit $$?; done
+	@$(tools) && between=:; for stack in $(PLANNED); do \
+		$$between && $(DEV)/python -m ops plan --stack="$$stack" || exit $$?; between=echo; \
+	done
 
 test: ## run all tests; those that need Docker, Prosody or root say so where they are skipped
 	@$(tools) && $(DEV)/python -m pytest -rs $(ARGS)

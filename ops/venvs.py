@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         directory = ROOT / options.directory
         name = DEV
-        if options.stack:
+        if options.stack is not None:
             stamp = directory / STAMP
             had_dns = stamp.is_file() and stamp.read_text().startswith(WITH_DNS)
             name = WITH_DNS if had_dns or needs_dns(options.stack) else PLAIN

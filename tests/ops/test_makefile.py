@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +33,39 @@ def test_help_explains_every_target_and_is_the_default() -> None:
 @needs_make
 def test_plan_is_of_all_stacks_unless_one_is_named() -> None:
     assert f"for stack in {' '.join(stackfile.stacks())};" in _make("--dry-run", "plan")
-    assert "for stack in prod;" in _make("--dry-run", "plan", "STACK=prod")
+    assert 'for stack in "$STACK";' in _make("--dry-run", "plan", "STACK=prod")
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Callable[..., str]:
+    """What `python -m ops` would be called with, argument by argument."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nshift 2\nprintf '[%s]' \"$@\"\n")
+    python.chmod(0o755)
+    return lambda *arguments: _make(*arguments, "PYTHON=true", f"OPS={python} -m ops", f"DEV={tmp_path}")
+
+
+@needs_make
+@pytest.mark.parametrize("typed", ["", "a b", "x'; exit 1; '", '"; exit 1; "', "-x", "$$(exit 1)"])
+def test_what_is_typed_reaches_the_program_as_it_is_and_is_no_command(said: Callable[..., str], typed: str) -> None:
+    got = typed.replace("$$", "$")
+    assert said("up", f"STACK={typed}") == f"[up][--stack={got}]"
+    assert said("plan", f"STACK={typed}") == f"[plan][--stack={got}]"
+    assert said("token", f"ROOM={typed}", "ARGS=--moderator") == f"[token][--stack=dev][--room={got}][--moderator]"
+    if got.strip():
+        assert said("outputs", f"NAME={typed}") == f"[outputs][--stack=dev][{got}]"
+
+
+@needs_make
+def test_an_output_is_named_on_the_command_line_only(said: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some systems have a variable NAME."""
+    monkeypatch.setenv("NAME", "box")
+    assert said("outputs") == "[outputs][--stack=dev]"
+
+
+@needs_make
+def test_an_empty_line_stands_between_two_plans(said: Callable[..., str]) -> None:
+    assert said("plan") == "\n".join(f"[plan][--stack={name}]" for name in stackfile.stacks())
 
 
 @needs_make

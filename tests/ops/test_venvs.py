@@ -87,6 +87,15 @@ def test_a_python_too_old_says_how_to_name_another(
     assert "make PYTHON=" in line
 
 
+def test_an_empty_stack_name_does_not_bring_the_development_tools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[str] = []
+    monkeypatch.setattr(venvs, "ensure", lambda directory, requirements: wanted.append(requirements.name))
+    assert venvs.main([str(tmp_path / "venv"), "--stack="]) == 0
+    assert wanted == ["requirements.txt"]
+
+
 @pytest.mark.parametrize(
     ("text", "needed"),
     [
