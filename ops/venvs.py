@@ -47,7 +47,7 @@ def ensure(directory: Path, requirements: Path) -> None:
     if python.exists() and stamp.is_file() and stamp.read_text() == wanted:
         return
     print(f"installing {requirements.name} into {directory.name} ...", file=sys.stderr, flush=True)
-    if not python.exists():
+    if not (python.exists() and _pip(directory).is_dir()):
         _create(directory)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run = _run([*pip, "-r", str(requirements)])
@@ -58,6 +58,11 @@ def ensure(directory: Path, requirements: Path) -> None:
             f"{errors[-1] if errors else 'pip said nothing'}"
         )
     stamp.write_text(wanted)
+
+
+def _pip(directory: Path) -> Path:
+    """Where this Python finds pip; not in an environment of another version, which an upgrade of the system leaves."""
+    return directory / "lib" / f"python{_version()}" / "site-packages" / "pip"
 
 
 def _create(directory: Path) -> None:

@@ -19,8 +19,9 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
         found.append(command)
         if "venv" in command:
             python = Path(command[-1], "bin", "python")
-            python.parent.mkdir(parents=True)
+            python.parent.mkdir(parents=True, exist_ok=True)
             python.touch()
+            venvs._pip(Path(command[-1])).mkdir(parents=True)
         return subprocess.CompletedProcess(command, 0, "")
 
     monkeypatch.setattr(venvs, "_run", run)
@@ -51,6 +52,18 @@ def test_changed_pins_are_installed_also_where_another_file_includes_them(
         file.write("three==3\n")
     venvs.ensure(tmp_path / "venv", pins)
     assert [one[3:5] for one in commands[2:]] == [["install", "--quiet"]]
+
+
+@pytest.mark.parametrize("left", ["lib/python3.1/site-packages/pip", "lib"])
+def test_an_environment_of_another_python_or_without_pip_is_made_anew(
+    tmp_path: Path, pins: Path, commands: Commands, left: str
+) -> None:
+    """As an upgrade of the system leaves it: bin/python is the new one, and the packages are the old one's."""
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "python").touch()
+    (tmp_path / "venv" / left).mkdir(parents=True)
+    venvs.ensure(tmp_path / "venv", pins)
+    assert commands[0][1:4] == ["-m", "venv", "--clear"]
 
 
 def _failing(monkeypatch: pytest.MonkeyPatch, output: str) -> None:
