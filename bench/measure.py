@@ -68,7 +68,7 @@ def interleaved(name: str, target: float, pairs: int, ours: Callable[[], float],
 def machine() -> dict[str, Any]:
     """What the figures hold for."""
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": _field("/proc/cpuinfo", r"model name\s*: (.+)") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "system": _field("/etc/os-release", r'PRETTY_NAME="?([^"\n]+)') or platform.platform(),

@@ -7,7 +7,7 @@ Imports cryptography, so import this module only where there is a certificate to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography import x509
@@ -27,7 +27,7 @@ def certificate_faults(chain: str, host: str, now: datetime | None = None) -> It
         return
     if "PRIVATE KEY-----" in chain:
         yield "certificates alone: the private key has a key of its own, tlsPrivateKey"
-    now = now or datetime.now(timezone.utc)
+    now = now or datetime.now(UTC)
     if leaf.not_valid_after_utc <= now:
         yield f"a certificate that is still valid: this one ended on {leaf.not_valid_after_utc:%Y-%m-%d}"
     if leaf.not_valid_before_utc > now:
@@ -53,7 +53,7 @@ def key_faults(chain: str, private_key: str) -> Iterator[str]:
 def days_left(chain: str, now: datetime | None = None) -> int | None:
     """Whole days until the first certificate of `chain` ends; None where there is none."""
     leaf = _leaf(chain)
-    return None if leaf is None else (leaf.not_valid_after_utc - (now or datetime.now(timezone.utc))).days
+    return None if leaf is None else (leaf.not_valid_after_utc - (now or datetime.now(UTC))).days
 
 
 def _leaf(chain: str) -> x509.Certificate | None:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OLDEST = (3, 10)
+OLDEST = (3, 11)
 PLAIN, WITH_DNS, DEV = "requirements.txt", "requirements-dns.txt", "requirements-dev.txt"
 STAMP = ".requirements"
 

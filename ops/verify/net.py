@@ -86,7 +86,7 @@ async def within(seconds: float, step: Awaitable[T]) -> T:
     """`step`, or Unreachable after so many seconds."""
     try:
         return await asyncio.wait_for(step, seconds)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         raise Unreachable(f"no answer within {seconds:g} seconds") from None
 
 

@@ -139,7 +139,7 @@ class UdpChannel(asyncio.DatagramProtocol):
                 self._transport.sendto(request)
             try:
                 came = await asyncio.wait_for(self._came.get(), _PAUSE)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 continue
             if isinstance(came, Exception):
                 raise Unreachable("nothing listens there")

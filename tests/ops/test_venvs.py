@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,15 @@ def test_an_empty_stack_name_does_not_bring_the_development_tools(
     monkeypatch.setattr(venvs, "ensure", lambda directory, requirements: wanted.append(requirements.name))
     assert venvs.main([str(tmp_path / "venv"), "--stack="]) == 0
     assert wanted == ["requirements.txt"]
+
+
+def test_the_oldest_python_is_the_same_wherever_it_is_named() -> None:
+    oldest = ".".join(map(str, venvs.OLDEST))
+    tools = tomllib.loads((venvs.ROOT / "pyproject.toml").read_text())["tool"]
+    assert tools["mypy"]["python_version"] == oldest
+    assert tools["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert f"Python {oldest} or newer" in (venvs.ROOT / name).read_text()
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ async def probe(where: str) -> str:
                 await loop.sock_sendall(probing, stun.binding_request())
                 try:
                     await asyncio.wait_for(loop.sock_recv(probing, 2048), _PAUSE)
-                except asyncio.TimeoutError:
+                except TimeoutError:
                     continue
                 return "answered"
         except ConnectionRefusedError:
