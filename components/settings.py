@@ -256,17 +256,20 @@ class Settings:
             text = values.get(one.name, "")
             if not isinstance(text, str) or not text:
                 continue
+            if one.name in secret_keys and not one.secret:
+                broken.add(attribute)
+                allowed = "plain text: this key is no secret, so state and outputs would show it all the same"
+                problems.append(Problem(one.name, None, allowed, example=one.example))
+                continue
             try:
                 if one.secret:
                     unseen = text == ENCRYPTED or one.name in plain
                     fields[attribute] = Secret(None if unseen else one.check(_plain_text(text)))
                 else:
-                    # A plan cannot know a plain key's encrypted value, and has to go on: the example stands in.
-                    fields[attribute] = one.check(one.example if text == ENCRYPTED else _plain_text(text))
+                    fields[attribute] = one.check(_plain_text(text))
             except Invalid as invalid:
                 broken.add(attribute)
-                hidden = one.secret or one.name in secret_keys
-                given = None if hidden else invalid.given or repr(text)
+                given = None if one.secret else invalid.given or repr(text)
                 example = invalid.example or one.example
                 problems.append(Problem(one.name, given, invalid.allowed, example=example, secret=one.secret))
         settings = cls(stack=stack, **fields)

@@ -389,17 +389,14 @@ def test_an_encrypted_secret_counts_as_present() -> None:
         assert getattr(settings, attribute).reveal() == "[secret]"
 
 
-def test_an_encrypted_value_of_a_plain_key_counts_as_present_too() -> None:
-    """An operator may encrypt more than is asked for; the example stands in where nobody decrypts it."""
-    values = {name: ENCRYPTED if name.startswith("rabbit") else value for name, value in STATISTICS.items()}
-    settings = Settings.load(values, stack="dev", secret_keys={name for name in values if name.startswith("rabbit")})
-    assert settings.rabbit_username == KEYS["rabbitUsername"].example
-
-
-def test_a_wrong_value_that_is_encrypted_is_not_shown_even_if_its_key_is_plain() -> None:
-    error = refused({"rabbitUsername": f"{SHORT}:"}, secret_keys=frozenset({"rabbitUsername"}))
-    assert [one.given for one in error.problems] == [None]
-    assert SHORT not in str(error)
+@pytest.mark.parametrize("text", [ENCRYPTED, "statistics", f"{SHORT}:"])
+def test_a_key_that_is_no_secret_is_refused_encrypted_and_not_shown(text: str) -> None:
+    error = refused({"rabbitUsername": text}, secret_keys=frozenset({"rabbitUsername"}))
+    (one,) = error.problems
+    assert one.allowed.startswith("plain text: this key is no secret")
+    assert one.words == ["set", "rabbitUsername", "videobackend"]
+    assert one.given is None
+    assert text not in str(error)
 
 
 def test_no_value_passes_for_an_encrypted_one() -> None:
