@@ -93,6 +93,9 @@ def public_url(text: str) -> PublicUrl:
         raise Invalid(
             f"{allowed}; HOST is an IP address or a name of letters, digits, dots and hyphens{_punycode(host)}"
         )
+    address = parse_ip(host)
+    if address is not None and _is_nobodys(address):
+        raise Invalid(f"{allowed}; HOST is a name or address that browsers can reach")
     return PublicUrl(host=host, port=url_port or 443)
 
 
@@ -116,14 +119,21 @@ def _host_address(text: str) -> HostAddress:
     if ip is None:
         raise Invalid("IP addresses, each with #PORT where a router forwards another port; no host names")
     plain = getattr(ip, "ipv4_mapped", None) or ip
-    if plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_reserved:
+    if plain.is_loopback or _is_nobodys(plain):
         raise Invalid(
             "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0, multicast or reserved"
         )
+    if plain.version == 6 and plain.is_link_local:
+        raise Invalid("addresses that browsers can use; a link-local one (fe80::) needs the name of a network card")
     try:
         return HostAddress(ip=ip, port=port(port_text) if hash_sign else None)
     except Invalid:
         raise Invalid("IP#PORT with a port from 1 to 65535") from None
+
+
+def _is_nobodys(ip: IpAddress) -> bool:
+    """True for an address that no single machine has."""
+    return ip.is_unspecified or ip.is_multicast or (ip.is_reserved and not ip.is_loopback)
 
 
 def _items(text: str, what: str) -> tuple[str, ...]:
@@ -139,7 +149,7 @@ def _items(text: str, what: str) -> tuple[str, ...]:
 def modules(text: str) -> tuple[str, ...]:
     """Comma list of Prosody module names."""
     items = _items(text, "module names")
-    if not all(re.fullmatch(r"[a-z0-9_]+", item) for item in items):
+    if not all(re.fullmatch(r"(?!mod_)[a-z0-9_]+", item) for item in items):
         raise Invalid("module names of lower-case letters, digits and _, without the prefix mod_")
     return items
 
@@ -177,7 +187,9 @@ def password(text: str) -> str:
 def rabbit_url(text: str) -> str:
     """The publish URL of RabbitMQ's management API."""
     allowed = "http(s)://HOST:15672/api/exchanges/VHOST/EXCHANGE/publish (the vhost / is written %2F)"
-    url, _ = _split_url(text, allowed)
+    url, url_port = _split_url(text, allowed)
+    if url_port == 0 or url.netloc.endswith(":"):
+        raise Invalid(allowed)
     if url.scheme not in ("http", "https") or not is_host((url.hostname or "").lower()):
         raise Invalid(allowed)
     if url.query or url.fragment or not re.fullmatch(r"/api/exchanges/[^/]+/[^/]+/publish", url.path):

@@ -106,7 +106,6 @@ def test_local_and_public_names_are_told_apart(host: str, local: bool, public: b
         ("100.64.0.1", True),
         ("169.254.0.1", True),
         ("fd00::1", True),
-        ("fe80::1", True),
         ("203.0.113.10", False),
         ("2001:db8::1", False),
     ],
