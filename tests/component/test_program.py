@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Final
@@ -14,6 +15,7 @@ from components.problems import SettingsError
 from components.video_backend import VideoBackend
 from tests.component.recorder import (
     ROOT,
+    SCENARIOS,
     STACK_TYPE,
     TOKEN,
     ZONE_ID,
@@ -301,3 +303,10 @@ def test_statistics_change_reaches_prosody_and_no_other_service() -> None:
         if reveal(dict(on.containers[role].inputs)) != reveal(dict(off.containers[role].inputs))
     }
     assert changed == {"prosody"}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_readme_lists_every_output(name: str) -> None:
+    table = (ROOT / "README.md").read_text().partition("| Output |")[2].partition("\n\n")[0]
+    cells = " ".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    assert {f"`{output}`" for output in scenario(name).outputs} <= set(re.findall("`[^`]+`", cells))
