@@ -89,7 +89,7 @@ def path_of(stack: str, root: Path = ROOT) -> Path:
 
 def stacks(root: Path = ROOT) -> list[str]:
     """Names of the stacks that have a file."""
-    return sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in root.glob("Pulumi.?*.yaml"))
+    return sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in root.glob("Pulumi.?*.yaml") if path.is_file())
 
 
 def read(path: Path) -> dict[str, Any]:

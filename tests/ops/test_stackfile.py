@@ -149,5 +149,7 @@ def test_a_stack_is_the_name_of_a_file_here(tmp_path: Path, name: str) -> None:
     for stack in ("prod", "dev"):
         (tmp_path / f"Pulumi.{stack}.yaml").touch()
     (tmp_path / "Pulumi.yaml").touch()
+    (tmp_path / "Pulumi.folder.yaml").mkdir()
+    (tmp_path / "Pulumi.gone.yaml").symlink_to(tmp_path / "gone")
     with pytest.raises(OpsError, match=r"stacks: dev, prod$"):
         stackfile.path_of(name, tmp_path)
