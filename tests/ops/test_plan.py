@@ -115,7 +115,9 @@ def test_the_tree_nests_resources_below_their_parents_and_says_what_it_is_not(sh
 def test_a_long_file_shows_as_its_hash_in_the_tree(shared: Project, dev: dict[str, Any]) -> None:
     uploads = _named(dev, "videobackend-prosody")["inputs"]["uploads"]
     longest = max((one["content"] for one in uploads), key=len)
-    tree = shared.ops("plan").stdout
+    run = shared.ops("plan")
+    assert run.returncode == 0, f"exit code {run.returncode}: {run.stderr}"
+    tree = run.stdout
     assert f"({longest.count(chr(10))} lines, sha256 {hashlib.sha256(longest.encode()).hexdigest()[:16]})" in tree
     assert max(longest.splitlines(), key=len).strip() not in tree
 
