@@ -29,7 +29,7 @@ NO_BROKER: Mapping[str, Any] = {"rabbitUrl": None, "rabbitUsername": None, "rabb
 LETSENCRYPT: Mapping[str, Any] = {
     "tls": "letsencrypt",
     "letsencryptEmail": "admin@example.org",
-    "letsencryptAcmeServer": "https://acme.example.org/directory",
+    "publicUrl": "https://video.example.org",
     "httpPort": 80,
     "bindAddress": "192.0.2.10",
 }
