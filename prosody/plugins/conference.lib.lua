@@ -17,9 +17,10 @@ function lib.is_service_account(any_jid) return service_accounts:contains(jid.ba
 -- jicofo opens and closes rooms of this name to test the server.
 function lib.is_health_check(room_jid) return room_jid:sub(1, 21) == "__jicofo-health-check" end
 
--- True while an owner is in the room that is not one of Jitsi's own accounts.
-function lib.has_moderator(room)
-	for _, occupant in room:each_occupant() do
+-- True while an owner of the room is in `place` that is not one of Jitsi's own accounts; `place` is the room itself or
+-- one of its breakout rooms, which have no owners of their own.
+function lib.has_moderator(room, place)
+	for _, occupant in place:each_occupant() do
 		if
 			room:get_affiliation(occupant.bare_jid) == "owner" and not lib.is_service_account(occupant.bare_jid)
 		then

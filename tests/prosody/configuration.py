@@ -16,6 +16,7 @@ DOMAIN = "meet.jitsi"
 AUTH_DOMAIN = "auth.meet.jitsi"
 GUEST_DOMAIN = "guest.meet.jitsi"
 MUC_DOMAIN = "muc.meet.jitsi"
+BREAKOUT_DOMAIN = "breakout.meet.jitsi"
 FOCUS = f"focus@{AUTH_DOMAIN}"
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes"
@@ -43,6 +44,7 @@ class Setup:
     timeout: int = 2
     broker: Broker | None = None
     lobby: bool = False
+    breakout_rooms: bool = False
     log_level: str = "debug"
     focus_creates_rooms: bool = True
     options: Mapping[str, str | int | float] = field(default_factory=dict)
@@ -63,6 +65,20 @@ def statistics_file(setup: Setup) -> str:
 
 def _lua(value: str | int | float) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _breakout_component() -> str:
+    return f"""
+Component "{BREAKOUT_DOMAIN}" "muc"
+    storage = "memory"
+    modules_enabled = {{ "stand_in_breakout_rooms" }}
+    muc_room_cache_size = 10000
+    muc_room_locking = false
+    muc_room_default_public_jids = true
+    muc_tombstones = false
+    muc_room_allow_persistent = false
+    main_muc = "{MUC_DOMAIN}"
+"""
 
 
 def main_file(setup: Setup, directory: str) -> str:
@@ -126,6 +142,6 @@ Component "{MUC_DOMAIN}" "muc"
     muc_room_default_public_jids = true
     muc_tombstones = false
     muc_room_allow_persistent = false
-
+{_breakout_component() if setup.breakout_rooms else ""}
 Include "conf.d/*.cfg.lua"
 """

@@ -56,7 +56,7 @@ def installation(request: pytest.FixtureRequest) -> Installation:
 @pytest.fixture(scope="module")
 def shared_prosody(installation: Installation, rabbitmq: RabbitMQ) -> Iterator[Prosody]:
     """A running Prosody for tests that need nothing special; each uses rooms of its own."""
-    yield from _running(installation, rabbitmq.broker, {})
+    yield from running(installation, rabbitmq.broker, {})
 
 
 @pytest.fixture
@@ -88,7 +88,8 @@ def _new(
     return server
 
 
-def _running(installation: Installation, broker: Broker | None, fields: dict[str, object]) -> Iterator[Prosody]:
+def running(installation: Installation, broker: Broker | None, fields: dict[str, object]) -> Iterator[Prosody]:
+    """Yields a started Prosody; for fixtures."""
     server = _new(installation, broker, fields)
     try:
         server.start()

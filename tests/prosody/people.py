@@ -15,7 +15,16 @@ import jwt
 import slixmpp
 from slixmpp.exceptions import IqError
 
-from tests.prosody.configuration import AUDIENCE, DOMAIN, FOCUS, GUEST_DOMAIN, ISSUER, MUC_DOMAIN, SECRET
+from tests.prosody.configuration import (
+    AUDIENCE,
+    BREAKOUT_DOMAIN,
+    DOMAIN,
+    FOCUS,
+    GUEST_DOMAIN,
+    ISSUER,
+    MUC_DOMAIN,
+    SECRET,
+)
 
 FOCUS_XMLNS = "http://jitsi.org/protocol/focus"
 MUC = "http://jabber.org/protocol/muc"
@@ -45,7 +54,8 @@ def token(room: str, secret: str = SECRET, /, **claims: object) -> str:
 
 
 def room_jid(room: str) -> str:
-    return f"{room}@{MUC_DOMAIN}"
+    """The JID of the room of that name; what is a JID, as a breakout room's, is taken as it is."""
+    return room if "@" in room else f"{room}@{MUC_DOMAIN}"
 
 
 class Person(slixmpp.ClientXMPP):
@@ -135,9 +145,23 @@ class Person(slixmpp.ClientXMPP):
         await self.request_conference(room)
         await self.enter(room)
 
-    async def leave(self, room: str) -> None:
-        self.make_presence(pto=f"{room_jid(room)}/{self.nick}", ptype="unavailable").send()
+    async def leave(self, room: str, status: str | None = None) -> None:
+        self.make_presence(pto=f"{room_jid(room)}/{self.nick}", ptype="unavailable", pstatus=status).send()
         await self.settle()
+
+    async def add_breakout_room(self, room: str) -> str:
+        """Makes a breakout room of the room and returns its JID; nobody is in it yet."""
+        jid = f"{secrets.token_hex(8)}@{BREAKOUT_DOMAIN}"
+        message = self.make_message(mto=BREAKOUT_DOMAIN)
+        message.xml.append(ET.Element(f"{CLIENT}breakout_rooms", jid=jid, main=room_jid(room)))
+        message.send()
+        await self.settle()
+        return jid
+
+    async def move(self, source: str, target: str) -> None:
+        """From one room of a call to another one, as a Jitsi client does it: out first, saying why, then in."""
+        await self.leave(source, "switch_room")
+        await self.enter(target)
 
     async def settle(self) -> None:
         """Returns when the server has handled all that was sent."""

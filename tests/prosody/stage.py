@@ -24,6 +24,12 @@ async def until(holds: Callable[[], object], what: str, seconds: float = 15.0) -
         await asyncio.sleep(0.05)
 
 
+async def at_a_whole_second() -> float:
+    """Waits for the start of a second, so that what follows at once bears its timestamp."""
+    await asyncio.sleep(1.02 - time.time() % 1)
+    return time.time()
+
+
 class Stage:
     """People on one Prosody, with the focus logged in; leaving the block disconnects them all."""
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 
 import pytest
 
 from tests.prosody.configuration import Broker
 from tests.prosody.people import RefusedError, room_jid
 from tests.prosody.servers import Prosody
-from tests.prosody.stage import Consumer, MakeProsody, Stage, stop_event, until
+from tests.prosody.stage import Consumer, MakeProsody, Stage, at_a_whole_second, stop_event, until
 
 pytestmark = pytest.mark.prosody
 
@@ -21,12 +20,6 @@ TIMEOUT = 2
 @pytest.fixture
 def room() -> str:
     return secrets.token_hex(8)
-
-
-async def at_a_whole_second() -> float:
-    """Waits for the start of a second, so that what follows at once bears its timestamp."""
-    await asyncio.sleep(1.02 - time.time() % 1)
-    return time.time()
 
 
 async def test_a_room_closes_after_its_last_moderator_left(
