@@ -199,11 +199,11 @@ def test_another_restart_policy_reaches_the_running_containers(running: Workspac
 
 def test_what_the_provider_only_pretends_to_change_in_place_is_really_applied(running: Workspace) -> None:
     """Health check and tmpfs: the provider says "updated" and leaves the container as it was."""
-    running.patch("components/spec.py", "interval: int = 3", "interval: int = 2")
+    running.patch("components/spec.py", "retries: int = 5", "retries: int = 4")
     running.patch("components/topology.py", '"/tmp": "size=16M', '"/tmp": "size=17M')
     assert up_replaces(running) == ROLES
     for one in docker_host.containers(running.stack).values():
-        assert one["Config"]["Healthcheck"]["Interval"] == 2_000_000_000
+        assert one["Config"]["Healthcheck"]["Retries"] == 4
         assert one["HostConfig"]["Tmpfs"]["/tmp"].startswith("size=17M")
 
 
