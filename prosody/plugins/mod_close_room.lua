@@ -122,7 +122,7 @@ local function has_moderator(room)
 end
 
 local function look_at(room, is_move)
-	if conference.is_health_check(room.jid) then return end
+	if conference.is_test_room(room.jid) then return end
 	local call = calls[room.jid]
 	if has_moderator(room) then
 		if not call or call.left_at then moderator_came(room, call) end

@@ -115,8 +115,11 @@ async def test_a_room_ended_by_its_moderator_leaves_one_event(
         assert await consumer.just_one(room, shared_prosody) == stop_event(room, left)
 
 
-async def test_the_rooms_of_jicofos_health_check_are_ignored(shared_prosody: Prosody, consumer: Consumer) -> None:
-    room = f"__jicofo-health-check-{secrets.token_hex(4)}"
+@pytest.mark.parametrize("prefix", ["__jicofo-health-check-", "videobackend-verify-"])
+async def test_the_rooms_of_jicofos_health_check_and_of_verify_are_ignored(
+    prefix: str, shared_prosody: Prosody, consumer: Consumer
+) -> None:
+    room = f"{prefix}{secrets.token_hex(4)}"
     async with Stage(shared_prosody) as stage:
         moderator = await stage.moderator(room)
         asker = await stage.asker(room)

@@ -124,6 +124,7 @@ class XmppServer(Prosody):
         )
         text = _replaced(text, 'authentication = "stand_in_guest"', f'authentication = "{self._guests}"')
         text = _replaced(text, "c2s_require_encryption = false", _SECURE)
+        text = _replaced(text, '"stand_in_token_verification"', '"stand_in_token_verification"; "stand_in_meeting_id"')
         if self._turn_urls:
             text = _replaced(text, '"http_openmetrics"; ', '"http_openmetrics"; "external_services"; ')
             services = _external_services(self._turn_urls, self._turn_secret)

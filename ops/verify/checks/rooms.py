@@ -14,8 +14,8 @@ from ops.verify.result import Result, failed, ok, skipped
 from ops.verify.streams import StreamClosed
 from ops.verify.xmpp import Client, Refused, visit
 
-_TEST_ROOM: Final = "__jicofo-health-check-"
-"""Rooms of such names are test rooms to the stack's modules: their end is no event for the broker."""
+_TEST_ROOM: Final = "videobackend-"
+"""With it a room is a test room to the stack's modules (conference.lib.lua): its end is no event for the broker."""
 _NO_MODERATOR: Final = "a token without the moderator claim"
 _ANONYMOUS: Final = "an anonymous guest (enableGuests)"
 _OPENED: Final = "opened"
