@@ -72,7 +72,7 @@ def _query(room: str, token: str | None) -> str:
 
 
 class Bosh:
-    """A stream over POST /http-bind, one request after the other."""
+    """A stream over POST /http-bind, one request after the other, or two where the first one's caller has gone."""
 
     def __init__(self, context: Context, room: str, token: str | None, domain: str | None = None) -> None:
         self._context = context
@@ -81,6 +81,7 @@ class Bosh:
         self._rid = secrets.randbelow(2**48)
         self._sid: str | None = None
         self._came: deque[ET.Element] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         if self._sid is None:
@@ -102,12 +103,29 @@ class Bosh:
     async def close(self) -> None:
         if self._sid is not None:
             with contextlib.suppress(Unreachable, StreamClosed):
-                await self._post("type='terminate'", "<presence xmlns='jabber:client' type='unavailable'/>")
+                await self._post("type='terminate'", "<presence xmlns='jabber:client' type='unavailable'/>", last=True)
 
-    async def _post(self, attributes: str, content: str = "") -> None:
+    async def _post(self, attributes: str, content: str = "", *, last: bool = False) -> None:
         self._rid += 1
         session = f"sid={quoteattr(self._sid)}" if self._sid is not None else ""
         body = f"<body xmlns='{HTTPBIND}' rid='{self._rid}' {session} {attributes}>{content}</body>"
+        # Goes on where its caller is cancelled: the server waits for each number, and holds what comes after a gap.
+        exchange, earlier = asyncio.ensure_future(self._exchange(body)), set(self._under_way)
+        self._under_way.add(exchange)
+        exchange.add_done_callback(self._done)
+        if earlier and not last:
+            # The server answers the earliest request that it holds, and holds this one.
+            await asyncio.wait({exchange, *earlier}, return_when=asyncio.FIRST_COMPLETED)
+            if self._came and not exchange.done():
+                return
+        await asyncio.shield(exchange)
+
+    def _done(self, exchange: asyncio.Task[None]) -> None:
+        self._under_way.discard(exchange)
+        if not exchange.cancelled():
+            exchange.exception()  # else Python tells of one that nobody waits for any more
+
+    async def _exchange(self, body: str) -> None:
         answer = await self._context.ask(self._target, body)
         if answer.status != 200:
             raise HttpError("/http-bind", answer.status)

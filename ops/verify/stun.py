@@ -1,6 +1,6 @@
-"""STUN and TURN messages, as far as a binding request and an allocation need them (RFC 8489, RFC 8656).
+"""STUN and TURN messages, as far as a binding request and an allocation need them (RFC 8489, RFC 8656, RFC 8445).
 
-Owns their bytes and the long-term credential mechanism. Judges nothing.
+Owns their bytes and both credential mechanisms, short-term for a call's media and long-term for TURN. Judges nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import secrets
 import struct
+import zlib
 from collections.abc import Mapping
 from typing import Final, Protocol, cast
 
@@ -31,9 +32,18 @@ _REALM: Final = 0x0014
 _NONCE: Final = 0x0015
 _RELAYED: Final = 0x0016
 _TRANSPORT: Final = 0x0019
+_PRIORITY: Final = 0x0024
+_FINGERPRINT: Final = 0x8028
+_ICE_CONTROLLED: Final = 0x8029
 _UDP: Final = struct.pack("!B3x", 17)
 
+_PEER_REFLEXIVE: Final = struct.pack("!I", 110 << 24 | 65535 << 8 | 255)
+"""Priority of the first component's candidate of that type (RFC 8445, 5.1.2.1)."""
+_FINGERPRINT_MASK: Final = 0x5354554E
+
 _HEADER: Final = 20
+_INTEGRITY_SIZE: Final = 24
+_FINGERPRINT_SIZE: Final = 8
 _TRIES: Final = 3
 _PAUSE: Final = 0.7
 """UDP loses datagrams: so long until the request goes out again."""
@@ -50,10 +60,22 @@ class StunError(Exception):
 def encode(method: int, transaction: bytes, attributes: Mapping[int, bytes], key: bytes | None = None) -> bytes:
     """A request; with a key it ends with MESSAGE-INTEGRITY."""
     body = b"".join(_attribute(kind, value) for kind, value in attributes.items())
-    if key is not None:
-        unsigned = struct.pack("!HHI", method, len(body) + 24, COOKIE) + transaction + body
-        body += _attribute(_INTEGRITY, hmac.digest(key, unsigned, hashlib.sha1))
-    return struct.pack("!HHI", method, len(body), COOKIE) + transaction + body
+    message = struct.pack("!HHI", method, len(body), COOKIE) + transaction + body
+    if key is None:
+        return message
+    message = _sized(message, len(body) + _INTEGRITY_SIZE)
+    return message + _attribute(_INTEGRITY, hmac.digest(key, message, hashlib.sha1))
+
+
+def with_fingerprint(message: bytes) -> bytes:
+    """The message with FINGERPRINT as its last attribute."""
+    message = _sized(message, len(message) - _HEADER + _FINGERPRINT_SIZE)
+    return message + _attribute(_FINGERPRINT, struct.pack("!I", zlib.crc32(message) ^ _FINGERPRINT_MASK))
+
+
+def _sized(message: bytes, length: int) -> bytes:
+    """The message with another length in its header: that up to the attribute which is worked out."""
+    return message[:2] + struct.pack("!H", length) + message[4:]
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
@@ -76,6 +98,18 @@ def decode(message: bytes) -> tuple[int, bytes, dict[int, bytes]]:
     return kind, message[8:_HEADER], attributes
 
 
+def has_integrity(message: bytes, key: bytes) -> bool:
+    """Whether MESSAGE-INTEGRITY shows that the sender knows the key."""
+    at = _HEADER
+    while at + 4 <= len(message):
+        name, size = struct.unpack("!HH", message[at : at + 4])
+        if name == _INTEGRITY:
+            signed = _sized(message[:at], at - _HEADER + _INTEGRITY_SIZE)
+            return hmac.compare_digest(hmac.digest(key, signed, hashlib.sha1), message[at + 4 : at + 4 + size])
+        at += 4 + size + -size % 4
+    return False
+
+
 def address(value: bytes, transaction: bytes) -> str:
     """An XOR-...-ADDRESS attribute as IP#PORT. Raises ValueError."""
     pad = struct.pack("!I", COOKIE) + transaction
@@ -87,6 +121,25 @@ def address(value: bytes, transaction: bytes) -> str:
 def binding_request() -> bytes:
     """A request that a STUN server answers with the sender's address."""
     return encode(_BINDING, secrets.token_bytes(12), {})
+
+
+def connectivity_check(username: str, key: bytes) -> bytes:
+    """A request that an ICE agent answers who has the key, as a browser sends it to the bridge (RFC 8445, 7.2)."""
+    attributes = {
+        _USERNAME: username.encode(),
+        _PRIORITY: _PEER_REFLEXIVE,
+        _ICE_CONTROLLED: secrets.token_bytes(8),
+    }
+    return with_fingerprint(encode(_BINDING, secrets.token_bytes(12), attributes, key))
+
+
+def answers(message: bytes, request: bytes) -> bool:
+    """Whether a message is the answer to a binding request, good or bad."""
+    try:
+        kind, transaction, _ = decode(message)
+    except ValueError:
+        return False
+    return kind in (_BINDING | _SUCCESS, _BINDING | _ERROR) and transaction == request[8:_HEADER]
 
 
 class Channel(Protocol):

@@ -1,4 +1,4 @@
-"""A Jitsi client, as far as the checks need one: sign-in with a token, the conference request, a room.
+"""A Jitsi client, as far as the checks need one: sign-in with a token, the conference request, a room, jicofo's offer.
 
 Owns the order of the steps, which is lib-jitsi-meet's, and what counts as a refusal. Knows nothing of framing
 (`streams`) and judges nothing.
@@ -6,11 +6,13 @@ Owns the order of the steps, which is lib-jitsi-meet's, and what counts as a ref
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
+from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final
+from typing import Final, NoReturn
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import quoteattr
 
@@ -24,6 +26,11 @@ _SESSION: Final = "urn:ietf:params:xml:ns:xmpp-session"
 _FOCUS: Final = "http://jitsi.org/protocol/focus"
 _MUC: Final = "http://jabber.org/protocol/muc"
 _SERVICES: Final = "urn:xmpp:extdisco:2"
+_DISCO: Final = "http://jabber.org/protocol/disco#info"
+_JINGLE: Final = "urn:xmpp:jingle:1"
+_ICE: Final = "urn:xmpp:jingle:transports:ice-udp:1"
+_FEATURES: Final = ("urn:xmpp:jingle:apps:rtp:audio", "urn:xmpp:jingle:apps:rtp:video", _ICE)
+"""What jicofo looks for in a participant before it makes an offer."""
 _CLIENT: Final = "jabber:client"
 _SELF: Final = "110"
 """Status code of a presence that is about oneself (XEP-0045)."""
@@ -58,6 +65,16 @@ class Service:
     password: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Offer:
+    """How a client reaches the bridge: jicofo's session-initiate (XEP-0166, XEP-0176)."""
+
+    user_fragment: str
+    password: str = field(repr=False)
+    candidates: tuple[str, ...]
+    """UDP addresses, as IP#PORT."""
+
+
 class Client:
     """One connection; as a context manager it leaves the room it is in, and the server."""
 
@@ -66,6 +83,9 @@ class Client:
         self._stream = stream
         self._jid = ""
         self._room: str | None = None
+        self._asked: deque[ET.Element] = deque()
+        self._offer: Offer | None = None
+        self._offered = asyncio.Event()
 
     async def __aenter__(self) -> Client:
         return self
@@ -157,6 +177,19 @@ class Client:
                 item = answer.find(f".//{{{_MUC}#user}}item")
                 return ("", "") if item is None else (item.get("affiliation", ""), item.get("role", ""))
 
+    async def listen(self) -> NoReturn:
+        """Answers what others ask, until it is cancelled. Raises Unreachable, or StreamClosed."""
+        while True:
+            while self._asked:
+                await self._answer(self._asked.popleft())
+            await self._next("iq")
+
+    async def offer(self) -> Offer:
+        """Waits for jicofo's offer, which comes once two are in the room and listen."""
+        while self._offer is None:
+            await self._offered.wait()
+        return self._offer
+
     async def destroy_room(self) -> None:
         """Ends the room that it is in, as its owner, so that nothing of it is left. Raises Refused, or Unreachable."""
         room = (self._room or "").partition("/")[0]
@@ -194,10 +227,44 @@ class Client:
         """The next element of one of these names; others are passed over."""
         while True:
             element = await self._stream.receive()
+            if name(element) == "iq" and element.get("type") in ("get", "set"):
+                self._asked.append(element)
             if name(element) in wanted:
                 return element
             if name(element) == "error":
                 raise StreamClosed(_condition(element))
+
+    async def _answer(self, request: ET.Element) -> None:
+        """Answers what somebody else asks, for jicofo makes no offer before; keeps the offer."""
+        content = ""
+        query, jingle = request.find(f"{{{_DISCO}}}query"), request.find(f"{{{_JINGLE}}}jingle")
+        if query is not None:
+            features = "".join(f"<feature var='{one}'/>" for one in (_DISCO, *_FEATURES))
+            node = f" node={quoteattr(query.get('node', ''))}" if query.get("node") else ""
+            content = f"<query xmlns='{_DISCO}'{node}><identity category='client' type='bot'/>{features}</query>"
+        elif jingle is not None and jingle.get("action") == "session-initiate":
+            self._offer = self._read_offer(jingle) or self._offer
+            if self._offer is not None:
+                self._offered.set()
+        kind = "error" if query is None and jingle is None else "result"
+        if kind == "error":
+            content = "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+        to = f"to={quoteattr(request.get('from', ''))}" if request.get("from") else ""
+        number = quoteattr(request.get("id", ""))
+        await self._send(f"<iq xmlns='{_CLIENT}' type='{kind}' id={number} {to}>{content}</iq>")
+
+    def _read_offer(self, jingle: ET.Element) -> Offer | None:
+        """All media of an offer go one way, so the first transport that tells it will do."""
+        for transport in jingle.iter(f"{{{_ICE}}}transport"):
+            fragment, password = transport.get("ufrag"), transport.get("pwd")
+            if fragment and password:
+                candidates = [
+                    f"{one.get('ip')}#{one.get('port')}"
+                    for one in transport.iter(f"{{{_ICE}}}candidate")
+                    if one.get("protocol", "udp").lower() == "udp" and one.get("ip") and one.get("port")
+                ]
+                return Offer(fragment, self._context.keep_secret(password), tuple(dict.fromkeys(candidates)))
+        return None
 
 
 async def visit(context: Context, room: str, token: str | None, domain: str | None = None) -> Client:

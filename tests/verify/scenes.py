@@ -64,7 +64,10 @@ class Scene:
     turn_secret: str = TURN_SECRET
     """The one that the outputs tell and that prosody has; coturn has TURN_SECRET."""
     bridge_address: str = "127.0.0.1"
-    bridge_listens: bool = True
+    bridge_answers: str = "right"
+    """As Bridge has it, or `gone` where no bridge listens."""
+    bridge_offered: bool = True
+    """Whether jicofo offers the bridge to a call of two."""
     bridges: tuple[int, int] = (1, 1)
     """How many jicofo sees, and how many of them work."""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -99,7 +102,10 @@ def play(
             c2s_port=free_port(), http_port=free_port(), timeout=TIMEOUT, broker=settings if scene.statistics else None
         )
         turn = {"turn_urls": coturn.urls(), "turn_secret": scene.turn_secret} if coturn is not None else {}
-        prosody = XmppServer(installation, setup, **(turn | dict(scene.prosody)))
+        bridge = Bridge(scene.bridge_address, scene.bridge_answers)
+        exits.callback(bridge.stop)
+        offered = {"bridge": bridge if scene.bridge_offered else None}
+        prosody = XmppServer(installation, setup, **(turn | offered | dict(scene.prosody)))
         exits.callback(prosody.remove)
         prosody.start()
         if not scene.prosody_runs:
@@ -107,10 +113,8 @@ def play(
         site = Site(config_js=scene.config_js, prosody_port=setup.http_port, **scene.site)
         nginx = Nginx(directory / "nginx", certificates, site)
         exits.callback(nginx.stop)
-        bridge = Bridge(scene.bridge_address)
-        exits.callback(bridge.stop)
         advertised = f"{bridge.address}#{bridge.port}"
-        if not scene.bridge_listens:
+        if scene.bridge_answers == "gone":
             bridge.stop()
         found = _outputs(scene, nginx, advertised, certificates, settings)
         if coturn is not None:
@@ -210,7 +214,7 @@ BROKEN: Mapping[str, Broken] = {
     ),
     "jicofo sees no working bridge": Broken(check="bridge", says="none works", scene=Scene(bridges=(1, 0))),
     "nothing listens at the media port": Broken(
-        check="media", says="nothing listens at UDP 127.0.0.1#", scene=Scene(bridge_listens=False)
+        check="media", says="nothing listens at UDP 127.0.0.1#", scene=Scene(bridge_answers="gone")
     ),
     "the TURN secret is another one": Broken(
         check="turn",
@@ -226,6 +230,27 @@ BROKEN: Mapping[str, Broken] = {
 """One for each check."""
 
 MORE_BROKEN: Mapping[str, Broken] = {
+    "a firewall drops what comes to the media port": Broken(
+        check="media",
+        says="the bridge does not answer at UDP 127.0.0.1#",
+        todo="(jvbPort) in through each firewall",
+        scene=Scene(bridge_answers="none"),
+    ),
+    "another program has the media port": Broken(
+        check="media",
+        says="something other than the bridge answers at UDP 127.0.0.1#",
+        scene=Scene(bridge_answers="everybody"),
+    ),
+    "nothing listens at the media port, and jicofo offers no bridge": Broken(
+        check="media",
+        says="nothing listens at UDP 127.0.0.1#",
+        scene=Scene(bridge_answers="gone", bridge_offered=False),
+    ),
+    "nothing listens at the media port of a stack without tokens": Broken(
+        check="media",
+        says="nothing listens at UDP 127.0.0.1#",
+        scene=replace(WITHOUT_TOKENS["without sign-in"], bridge_answers="gone"),
+    ),
     "the certificate has expired": Broken(
         check="certificate", says="has expired", scene=Scene(site={"certificate": "expired"})
     ),

@@ -1,22 +1,25 @@
 """The servers of a stack on loopback ports: real nginx, Prosody and coturn; stand-ins for jicofo, jvb, docker, broker.
 
 Owns their configuration, start and stop, and what can be wrong with each. jicofo and the bridge cannot be had without
-the Jitsi images: jicofo's part in XMPP is stand_in/mod_stand_in_focus.lua, its statistics come from the docker
-stand-in, and the bridge is a UDP socket that is as silent as the real one.
+the Jitsi images: jicofo's part in XMPP is stand_in/mod_stand_in_focus.lua and mod_stand_in_invitation.lua, its
+statistics come from the docker stand-in, and the bridge is a UDP socket that answers whom the real one would answer.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -100,6 +103,7 @@ class XmppServer(Prosody):
         focus: bool = True,
         turn_urls: Sequence[str] = (),
         turn_secret: str = "",
+        bridge: Bridge | None = None,
     ) -> None:
         super().__init__(installation, setup)  # type: ignore[arg-type]
         self._without = without
@@ -109,6 +113,7 @@ class XmppServer(Prosody):
         self._focus = focus
         self._turn_urls = turn_urls
         self._turn_secret = turn_secret
+        self._bridge = bridge
 
     def prepare(self) -> None:
         super().prepare()
@@ -125,6 +130,13 @@ class XmppServer(Prosody):
         text = _replaced(text, 'authentication = "stand_in_guest"', f'authentication = "{self._guests}"')
         text = _replaced(text, "c2s_require_encryption = false", _SECURE)
         text = _replaced(text, '"stand_in_token_verification"', '"stand_in_token_verification"; "stand_in_meeting_id"')
+        if self._bridge is not None:
+            one = self._bridge
+            told = f'"{FRAGMENT}", "{PASSWORD}", "{one.address}", {one.port}'
+            text = _replaced(text, '"stand_in_meeting_id"', '"stand_in_meeting_id"; "stand_in_invitation"')
+            text = _replaced(
+                text, "muc_room_locking = false", f"muc_room_locking = false\n    stand_in_bridge = {{ {told} }}"
+            )
         if self._turn_urls:
             text = _replaced(text, '"http_openmetrics"; ', '"http_openmetrics"; "external_services"; ')
             services = _external_services(self._turn_urls, self._turn_secret)
@@ -171,7 +183,7 @@ class Site:
     bosh: str = "proxied"
     """Or `absent`, or `without query`."""
     websocket: str = "proxied"
-    """Or `without upgrade`."""
+    """Or `absent`, or `without upgrade`."""
 
 
 class Nginx:
@@ -198,10 +210,11 @@ class Nginx:
         if site.bosh != "absent":
             forget = 'set $args "";' if site.bosh == "without query" else ""
             locations.append(f"location = /http-bind {{ {forget} {common} proxy_pass {upstream}/http-bind?$args; }}")
-        locations.append(
-            f"location = /xmpp-websocket {{ {common} {upgrade if site.websocket == 'proxied' else ''} "
-            f"proxy_pass {upstream}/xmpp-websocket?$args; }}"
-        )
+        if site.websocket != "absent":
+            locations.append(
+                f"location = /xmpp-websocket {{ {common} {upgrade if site.websocket == 'proxied' else ''} "
+                f"proxy_pass {upstream}/xmpp-websocket?$args; }}"
+            )
         plain = f"return 301 https://$host:{self.port}$request_uri;" if site.redirects else page
         name = site.certificate
         return f"""
@@ -295,23 +308,68 @@ class Broker:
         self._server.server_close()
 
 
-@dataclass
+FRAGMENT = "9uogc1k1fragment"
+PASSWORD = "bridge-password-0a5f8e3c"
+_SUCCESS, _REQUEST, _COOKIE = 0x0101, 0x0001, 0x2112A442
+_USERNAME, _INTEGRITY, _MAPPED = 0x0006, 0x0008, 0x0020
+
+
 class Bridge:
-    """Stand-in for jvb: a UDP socket that, like a bridge without a call, answers nobody."""
+    """Stand-in for jvb: answers a connectivity check with the right user fragment and password, and nothing else.
 
-    address: str
-    _socket: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    Args:
+        address: where it is, at a port of its own.
+        answers: `right` ones, or `none`, or those of a STUN server, which answers `everybody` and knows no password.
+    """
 
-    def __post_init__(self) -> None:
-        self._socket.bind((self.address, 0))
+    def __init__(self, address: str, answers: str = "right") -> None:
+        self.address = address
+        self._answers = answers
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((address, 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
-    @property
-    def port(self) -> int:
-        port: int = self._socket.getsockname()[1]
-        return port
+    def _serve(self) -> None:
+        while True:
+            message, sender = self._socket.recvfrom(2048)
+            if message == b"end":
+                return
+            if self._answers == "everybody" or (self._answers == "right" and _knows_the_password(message)):
+                self._socket.sendto(self._answer(message[8:20], sender), sender)
+
+    def _answer(self, transaction: bytes, sender: tuple[str, int]) -> bytes:
+        port, ip = sender[1] ^ (_COOKIE >> 16), struct.unpack("!I", socket.inet_aton(sender[0]))[0] ^ _COOKIE
+        mapped = struct.pack("!HHBBHI", _MAPPED, 8, 0, 1, port, ip)
+        if self._answers == "everybody":
+            return struct.pack("!HHI", _SUCCESS, len(mapped), _COOKIE) + transaction + mapped
+        signed = struct.pack("!HHI", _SUCCESS, len(mapped) + 24, _COOKIE) + transaction + mapped
+        digest = hmac.digest(PASSWORD.encode(), signed, hashlib.sha1)
+        return signed + struct.pack("!HH", _INTEGRITY, 20) + digest
 
     def stop(self) -> None:
-        self._socket.close()
+        if self._thread.is_alive():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
+                waker.sendto(b"end", (self.address, self.port))
+            self._thread.join(10)
+            self._socket.close()
+
+
+def _knows_the_password(message: bytes) -> bool:
+    kind, _, cookie = struct.unpack("!HHI", message[:8])
+    at, user = 20, b""
+    while (kind, cookie) == (_REQUEST, _COOKIE) and at + 4 <= len(message):
+        name, size = struct.unpack("!HH", message[at : at + 4])
+        value = message[at + 4 : at + 4 + size]
+        if name == _USERNAME:
+            user = value
+        elif name == _INTEGRITY:
+            signed = message[:2] + struct.pack("!H", at + 4) + message[4:at]
+            right = hmac.digest(PASSWORD.encode(), signed, hashlib.sha1)
+            return user.startswith(f"{FRAGMENT}:".encode()) and value == right
+        at += 4 + (size + 3) // 4 * 4
+    return False
 
 
 _DOCKER = """#!{python}

@@ -17,7 +17,7 @@ from ops.verify.context import Context, NoDocker
 from ops.verify.net import Answer, HttpError, Unreachable
 from ops.verify.result import Status
 from ops.verify.stack import Stack, Turn
-from ops.verify.xmpp import Service
+from ops.verify.xmpp import Offer, Service
 from tests.prosody.configuration import SECRET
 from tests.verify.outputs import HOST, outputs
 from tests.verify.scenes import CONFIG_JS
@@ -427,7 +427,80 @@ def test_a_private_address_that_refuses_beside_another_is_only_a_warning(
     answers: dict[str, str], status: Status
 ) -> None:
     """In the caller's network it may be another device's."""
-    assert media.judge(answers).status is status
+    assert media.judge_strangers(answers).status is status
+
+
+def test_where_no_call_could_be_held_the_line_says_why() -> None:
+    result = media.judge_strangers({"192.0.2.5#10000": "is silent"}, "no call (see moderator)")
+    assert result.status is Status.SKIPPED
+    assert result.seen == "cannot be told: UDP 192.0.2.5#10000 is silent; no call (see moderator)"
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "says"),
+    [
+        ({"192.0.2.5#10000": "answered"}, Status.OK, "the bridge answers at UDP 192.0.2.5#10000"),
+        ({"192.0.2.5#10000": "is silent"}, Status.FAILED, "the bridge does not answer at UDP 192.0.2.5#10000"),
+        ({"192.168.1.5#10000": "is silent"}, Status.FAILED, "the bridge does not answer at UDP 192.168.1.5#10000"),
+        ({"192.0.2.5#10000": "refused"}, Status.FAILED, "nothing listens at UDP 192.0.2.5#10000"),
+        (
+            {"192.168.1.5#10000": "is silent", "192.0.2.5#10000": "answered"},
+            Status.WARNING,
+            "the bridge does not answer at UDP 192.168.1.5#10000, a private address",
+        ),
+        (
+            {"192.168.1.5#10000": "is answered by something else", "192.0.2.5#10000": "answered"},
+            Status.WARNING,
+            "something other than the bridge answers at UDP 192.168.1.5#10000",
+        ),
+        (
+            {"192.168.1.5#10000": "answered", "192.0.2.5#10000": "is silent"},
+            Status.FAILED,
+            "the bridge does not answer at UDP 192.0.2.5#10000",
+        ),
+        (
+            {"192.168.1.5#10000": "refused", "192.0.2.5#10000": "is silent"},
+            Status.FAILED,
+            "nothing listens at UDP 192.168.1.5#10000; the bridge does not answer at UDP 192.0.2.5#10000",
+        ),
+        (
+            {"192.0.2.5#10000": "answered", "2001:db8::5#10000": "has no route from here"},
+            Status.OK,
+            "the bridge answers at UDP 192.0.2.5#10000; 2001:db8::5#10000 has no route from here",
+        ),
+        ({"2001:db8::5#10000": "has no route from here"}, Status.SKIPPED, "cannot be told: UDP 2001:db8::5#10000"),
+    ],
+)
+def test_with_a_call_silence_at_an_address_is_a_fault(answers: dict[str, str], status: Status, says: str) -> None:
+    """Except at a private one beside others, which leads to the bridge in its own network alone."""
+    result = media.judge_call(answers, ())
+    assert result.status is status, result
+    assert result.seen.startswith(says)
+    assert bool(result.todo) is (status in (Status.FAILED, Status.WARNING))
+
+
+def test_the_line_says_where_the_bridge_was_asked_from_its_own_machine() -> None:
+    answers = {"192.0.2.5#10000": "answered"}
+    assert "this very machine" in media.judge_call(answers, ["192.0.2.5#10000"]).seen
+    assert "this very machine" not in media.judge_call(answers, []).seen
+    assert media._is_here("127.0.0.1#9")
+    assert not media._is_here("192.0.2.255#9")
+
+
+def test_of_the_addresses_that_a_bridge_found_itself_only_an_answer_counts() -> None:
+    """Its container's own is not tried, and behind a router one that a STUN server saw may be silent."""
+    offer = Offer("a", "b", ("172.18.0.4#10000", "127.0.0.1#10000", "not-an-address#1", "192.0.2.6#9", "192.0.2.7#9"))
+    tried: list[str] = []
+
+    async def probe(where: str, _: Offer) -> str:
+        tried.append(where)
+        return "is silent" if where == "192.0.2.6#9" else "answered"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(media, "probe", probe)
+        found = run(media._probe_offered(offer, ["192.0.2.5#10000"]))
+    assert tried == ["192.0.2.5#10000", "192.0.2.6#9", "192.0.2.7#9"]
+    assert found == {"192.0.2.5#10000": "answered", "192.0.2.7#9": "answered"}
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,10 @@ FEWER_SECONDS = 10.0
 
 
 HEALTHY: Mapping[str, tuple[Scene, set[str]]] = {
-    "without statistics": (Scene(), {"media", "statistics"}),
-    "with statistics": (Scene(statistics=True), {"media"}),
-    "with guests": (WITH_GUESTS, {"media", "statistics"}),
+    "without statistics": (Scene(), {"statistics"}),
+    "with statistics": (Scene(statistics=True), set()),
+    "with guests": (WITH_GUESTS, {"statistics"}),
+    "where jicofo offers no bridge": (Scene(bridge_offered=False), {"media", "statistics"}),
     **{name: (scene, {"guest", "moderator", "media", "statistics"}) for name, scene in WITHOUT_TOKENS.items()},
 }
 """Scenes, and the checks of each that cannot tell."""
@@ -102,6 +103,7 @@ def test_nothing_is_left_behind(
         monkeypatch.setattr(net, "resolve", resolve)
         results = asyncio.run(report.examine(Context(playing.stack)))
         assert results["moderator"].status is Status.OK, told(results)
+        assert results["media"].status is Status.OK, told(results)
         time.sleep(2.5)  # longer than a room stays after its moderator
         assert playing.broker.bodies == []
         assert not list(playing.prosody.spool.glob("*.call"))
@@ -142,6 +144,22 @@ def test_a_broken_set_up_is_found_and_named(
     assert seconds < FEWER_SECONDS
 
 
+def test_a_call_by_bosh_finds_the_bridge_as_well(
+    place: Path, certificates: Certificates, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(site={"websocket": "absent"})
+    with play(scene, place, certificates, installation, None) as playing:
+        start = time.monotonic()
+        results = examine(playing, scene, monkeypatch)
+        assert time.monotonic() - start < FEWER_SECONDS
+        rooms = playing.prosody.ctl("shell", "muc", "list", "muc.meet.jitsi")
+        sessions = playing.prosody.ctl("shell", "c2s", "show")
+    assert results["websocket"].status is Status.FAILED
+    assert results["media"].status is Status.OK, told(results)
+    assert "OK: 0 rooms" in rooms, "the call has ended"
+    assert "OK: 0 c2s sessions" in sessions
+
+
 def test_every_check_has_a_broken_set_up() -> None:
     assert [one.check for one in BROKEN.values()] == list(CHECKS)
 
@@ -172,7 +190,7 @@ def test_the_command_itself_on_a_healthy_stack(
     found = json.loads(run.stdout)
     assert found["ok"] is True
     assert {one["name"]: one["status"] for one in found["checks"]} == {
-        name: "skipped" if name in ("name", "media", "statistics") else "ok" for name in CHECKS
+        name: "skipped" if name in ("name", "statistics") else "ok" for name in CHECKS
     }
     for secret in (SECRET, TURN_SECRET, "eyJ"):
         assert secret not in run.stdout + run.stderr

@@ -1,29 +1,50 @@
-"""Whether something is at the media ports that the bridge advertises.
+"""Whether the bridge is at the media ports that it advertises.
 
-A bridge answers nobody who has no credentials of a call (ice4j takes a datagram by its username alone), so its
-silence tells nothing: a firewall that drops is silent too. A port that refuses, though, is certainly shut.
+A bridge answers nobody who has no credentials of a call (ice4j takes a datagram by its username alone), so a call of
+two is held: jicofo then offers each the bridge, with what a browser needs for its first packet there. Where there is no
+such offer, silence tells nothing, for a firewall that drops is silent too; a port that refuses, though, is certainly
+shut.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
+import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Final
 
 from components.addresses import is_private
-from ops.verify import stun
-from ops.verify.context import Context
+from ops.verify import net, stun
+from ops.verify.checks.rooms import TEST_ROOM, opened
+from ops.verify.context import Context, new_room
+from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped, warning
+from ops.verify.streams import StreamClosed
+from ops.verify.xmpp import Client, Offer, Refused, visit
 
 _TRIES: Final = 4
 _PAUSE: Final = 0.4
+_OFFER_SECONDS: Final = 7.0
+"""jicofo makes its offer at once, the first after its start a few seconds after the second participant came."""
+
+_ANSWERED: Final = "answered"
+_REFUSED: Final = "refused"
+_SILENT: Final = "is silent"
+_ANOTHER: Final = "is answered by something else"
+_FAULTS: Final = {
+    _REFUSED: "nothing listens at UDP {}",
+    _SILENT: "the bridge does not answer at UDP {}",
+    _ANOTHER: "something other than the bridge answers at UDP {}",
+}
+"""What is wrong at addresses; every other outcome says that one could not be tried from here."""
 
 
 async def check(context: Context) -> Result:
-    """Sends a STUN binding request to each advertised address."""
+    """Sends to each advertised address what a browser in a call sends first; without a call, a request of a stranger."""
     stack = context.stack
     port = stack.setting("jvb", "JVB_PORT", "10000")
     advertised = [
@@ -32,54 +53,204 @@ async def check(context: Context) -> Result:
     ]
     if not advertised:
         return skipped("the bridge advertises no address", "set dockerHostAddress, so that other machines get media")
-    return judge(dict(zip(advertised, await asyncio.gather(*map(probe, advertised)), strict=True)))
+    strangers = asyncio.ensure_future(_probe_all(advertised))  # while it waits for the call, which may not come
+    try:
+        found = await _in_call(context, advertised) if stack.token_auth else ""
+        if isinstance(found, str):
+            return judge_strangers(await strangers, found)
+    finally:
+        strangers.cancel()
+    return judge_call(found, [where for where in found if _is_here(where)])
 
 
-def judge(answers: Mapping[str, str]) -> Result:
-    """The verdict on what `probe` found, by advertised IP#PORT."""
-    shut = [where for where, answer in answers.items() if answer == "refused"]
+async def _in_call(context: Context, advertised: list[str]) -> dict[str, str] | str:
+    """What `probe` finds with the credentials of a call of two, which then ends; or why there was no such call."""
+    room = new_room(TEST_ROOM)
+    try:
+        await context.address()
+        moderator = await visit(context, room, context.token(room, moderator=True))
+    except (Refused, Unreachable):
+        return "no sign-in (see bosh and websocket)"
+    async with moderator:
+        if await opened(context, moderator, room) is not None:
+            return "no call (see moderator)"
+        try:
+            async with await visit(context, room, context.token(room)) as second:
+                await second.enter(room)
+                async with _listening(moderator, second):
+                    return await _probe_by_offer(second, advertised)
+        except (Refused, Unreachable, StreamClosed) as error:
+            return f"a second participant does not get into the room ({error})"
+        finally:
+            with contextlib.suppress(Refused, Unreachable, StreamClosed):  # else it leaves, and the room ends
+                await moderator.destroy_room()
+
+
+async def _probe_by_offer(client: Client, advertised: list[str]) -> dict[str, str] | str:
+    try:
+        offer = await net.within(_OFFER_SECONDS, client.offer())
+    except Unreachable:
+        return "jicofo offers no bridge to a call of two"
+    return await _probe_offered(offer, advertised)
+
+
+@contextlib.asynccontextmanager
+async def _listening(*clients: Client) -> AsyncIterator[None]:
+    """All listen at once, for jicofo asks each what it can do before it makes its offers."""
+    tasks = [asyncio.ensure_future(client.listen()) for client in clients]
+    try:
+        yield
+    finally:
+        running = set(tasks)
+        while running:  # asyncio.wait_for loses a cancellation that comes as its step ends (Python before 3.12)
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=_PAUSE)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _probe_offered(offer: Offer, advertised: list[str]) -> dict[str, str]:
+    """The advertised addresses; and of those that the bridge found out itself (stunServers) the ones that answer."""
+    further = [where for where in offer.candidates if _is_outer(where) and where not in advertised]
+    found = await _probe_all([*advertised, *further], offer)
+    return {where: answer for where, answer in found.items() if where in advertised or answer == _ANSWERED}
+
+
+async def _probe_all(places: list[str], offer: Offer | None = None) -> dict[str, str]:
+    return dict(zip(places, await asyncio.gather(*(probe(where, offer) for where in places)), strict=True))
+
+
+def judge_call(answers: Mapping[str, str], here: Collection[str]) -> Result:
+    """The verdict on what `probe` found with the credentials of a call, by IP#PORT.
+
+    Args:
+        answers: what was found.
+        here: those of them that are this machine's own.
+    """
+    good = [where for where, answer in answers.items() if answer == _ANSWERED]
+    faults = {where: answer for where, answer in answers.items() if answer in _FAULTS}
+    untried = "".join(f"; {where} {answer}" for where, answer in answers.items() if where not in {*good, *faults})
+    if faults:
+        said = "; ".join(
+            text.format(", ".join(where for where, answer in faults.items() if answer == kind))
+            for kind, text in _FAULTS.items()
+            if kind in faults.values()
+        )
+        if len(faults) < len(answers) and all(map(_is_private, faults)):
+            return warning(
+                f"{said}, a private address, which leads to the bridge only in the Docker host's network",
+                "run verify in that network; there it must answer",
+            )
+        return failed(said, _todo(faults))
+    if not good:
+        return skipped(f"cannot be told: UDP {untried.removeprefix('; ')}")
+    own = " (this very machine: run verify elsewhere to see the way there, too)" if set(good) <= set(here) else ""
+    return ok(f"the bridge answers at UDP {', '.join(good)}{own}{untried}")
+
+
+def _todo(faults: Mapping[str, str]) -> str:
+    if _REFUSED in faults.values():
+        return _SHUT
+    ports = ", ".join(dict.fromkeys(where.partition("#")[2] for where in faults))
+    return (
+        f"let UDP {ports} (jvbPort) in through each firewall, have the router forward it, and see that dockerHostAddress "
+        "is right; a router may not lead its own network to its outer address: there, run verify from outside"
+    )
+
+
+_SHUT: Final = "does jvb run, is jvbPort published there, does the router forward the port, is dockerHostAddress right?"
+
+
+def judge_strangers(answers: Mapping[str, str], why: str = "") -> Result:
+    """The verdict on what `probe` found without the credentials of a call, by advertised IP#PORT.
+
+    Args:
+        answers: what was found.
+        why: the reason why there was no call, or empty.
+    """
+    shut = [where for where, answer in answers.items() if answer == _REFUSED]
     if shut and len(shut) < len(answers) and all(map(_is_private, shut)):
         return warning(
             f"nothing listens at UDP {', '.join(shut)}, a private address, where this network may have another device",
             "run verify in the Docker host's network; there the port must not refuse",
         )
     if shut:
-        return failed(
-            f"nothing listens at UDP {', '.join(shut)}",
-            "does jvb run, is jvbPort published there, does the router forward the port, is dockerHostAddress right?",
-        )
-    if all(answer == "answered" for answer in answers.values()):
+        return failed(f"nothing listens at UDP {', '.join(shut)}", _SHUT)
+    if all(answer == _ANSWERED for answer in answers.values()):
         return ok(f"UDP {', '.join(answers)} answers")
     told = "; ".join(f"{where} {answer}" for where, answer in answers.items())
     return skipped(
-        f"cannot be told: UDP {told}",
+        f"cannot be told: UDP {told}{f'; {why}' if why else ''}",
         "a bridge is silent to strangers, and so is a firewall that drops: a call of three people tells",
     )
 
 
+def _ip(where: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(where.partition("#")[0])
+
+
 def _is_private(where: str) -> bool:
-    return is_private(ipaddress.ip_address(where.partition("#")[0]))
+    return is_private(_ip(where))
 
 
-async def probe(where: str) -> str:
-    """`answered`, `refused` (ICMP port unreachable), `is silent`, or why it cannot be reached; `where` is IP#PORT."""
+def _is_outer(where: str) -> bool:
+    """Whether it is worth trying where the stack does not know it: no address of a container's network."""
+    try:
+        return not is_private(_ip(where)) and not _ip(where).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_here(where: str) -> bool:
+    """Whether it is an address of this machine: then a packet there leaves from it."""
+    ip, _, port = where.partition("#")
+    with socket.socket(_family(ip), socket.SOCK_DGRAM) as probing:
+        try:
+            probing.connect((ip, int(port)))
+        except OSError:
+            return False
+        return ipaddress.ip_address(probing.getsockname()[0]) == ipaddress.ip_address(ip)
+
+
+def _family(ip: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ipaddress.ip_address(ip).version == 6 else socket.AF_INET
+
+
+async def probe(where: str, offer: Offer | None = None) -> str:
+    """How an address (IP#PORT) answers a STUN request: with an offer that of a participant, else of a stranger.
+
+    `answered`, `refused` (ICMP port unreachable), `is silent`, `is answered by something else` than the bridge that has
+    made the offer, or why it cannot be reached.
+    """
     ip, _, port = where.partition("#")
     loop = asyncio.get_running_loop()
-    family = socket.AF_INET6 if ipaddress.ip_address(ip).version == 6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probing:
+    request, outcome = _request(offer), _SILENT
+    with socket.socket(_family(ip), socket.SOCK_DGRAM) as probing:
         probing.setblocking(False)
         try:
             probing.connect((ip, int(port)))
             for _ in range(_TRIES):
-                await loop.sock_sendall(probing, stun.binding_request())
+                await loop.sock_sendall(probing, request)
                 try:
-                    await asyncio.wait_for(loop.sock_recv(probing, 2048), _PAUSE)
+                    answer = await asyncio.wait_for(loop.sock_recv(probing, 2048), _PAUSE)
                 except TimeoutError:
                     continue
-                return "answered"
+                if offer is None or (stun.answers(answer, request) and stun.has_integrity(answer, _key(offer))):
+                    return _ANSWERED
+                outcome = _ANOTHER
         except ConnectionRefusedError:
-            return "refused"
+            return _REFUSED
         except OSError as error:
             known = {errno.ENETUNREACH: "has no route from here", errno.EHOSTUNREACH: "is not reachable from here"}
             return known.get(error.errno or 0, "cannot be tried from here")
-    return "is silent"
+    return outcome
+
+
+def _request(offer: Offer | None) -> bytes:
+    if offer is None:
+        return stun.binding_request()
+    return stun.connectivity_check(f"{offer.user_fragment}:{secrets.token_hex(4)}", _key(offer))
+
+
+def _key(offer: Offer) -> bytes:
+    return offer.password.encode()

@@ -14,7 +14,7 @@ from ops.verify.result import Result, failed, ok, skipped
 from ops.verify.streams import StreamClosed
 from ops.verify.xmpp import Client, Refused, visit
 
-_TEST_ROOM: Final = "videobackend-"
+TEST_ROOM: Final = "videobackend-"
 """With it a room is a test room to the stack's modules (conference.lib.lua): its end is no event for the broker."""
 _NO_MODERATOR: Final = "a token without the moderator claim"
 _ANONYMOUS: Final = "an anonymous guest (enableGuests)"
@@ -83,7 +83,7 @@ async def check_moderator(context: Context) -> Result:
     """A token with the moderator claim must open a room and moderate it; the room is gone afterwards."""
     if not context.stack.token_auth:
         return skipped(NO_TOKENS)
-    room = new_room(_TEST_ROOM if context.stack.statistics else "")
+    room = new_room(TEST_ROOM if context.stack.statistics else "")
     try:
         await context.address()
         client = await visit(context, room, context.token(room, moderator=True))
