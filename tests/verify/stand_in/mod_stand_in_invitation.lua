@@ -10,8 +10,10 @@ if not bridge then return end
 
 local function ask(room, occupant)
 	for address in occupant:each_session() do
-		module:send(st.iq({ type = "get", id = "features", from = room.jid .. "/focus", to = address })
-			:tag("query", { xmlns = DISCO }))
+		module:send(
+			st.iq({ type = "get", id = "features", from = room.jid .. "/focus", to = address })
+				:tag("query", { xmlns = DISCO })
+		)
 	end
 end
 
@@ -19,16 +21,32 @@ end
 -- in its container's network, where no caller gets.
 local function offer(from, to)
 	local fragment, password, ip, port = bridge[1], bridge[2], bridge[3], tostring(bridge[4])
-	local stanza = st.iq({ type = "set", id = "offer", from = from, to = to })
-		:tag("jingle", { xmlns = "urn:xmpp:jingle:1", action = "session-initiate", sid = "a", initiator = from })
+	local stanza = st.iq({ type = "set", id = "offer", from = from, to = to }):tag(
+		"jingle",
+		{ xmlns = "urn:xmpp:jingle:1", action = "session-initiate", sid = "a", initiator = from }
+	)
 	for _, media in ipairs { "audio", "video" } do
-		stanza:tag("content", { creator = "initiator", name = media })
-			:tag("transport", { xmlns = "urn:xmpp:jingle:transports:ice-udp:1", ufrag = fragment, pwd = password })
+		stanza
+			:tag("content", { creator = "initiator", name = media })
+			:tag(
+				"transport",
+				{ xmlns = "urn:xmpp:jingle:transports:ice-udp:1", ufrag = fragment, pwd = password }
+			)
 		for number, address in ipairs { "172.31.255.254", ip } do
-			stanza:tag("candidate", {
-				component = "1", foundation = tostring(number), generation = "0", id = tostring(number), ip = address,
-				network = "0", port = port, priority = "1", protocol = "udp", type = "host",
-			}):up()
+			stanza
+				:tag("candidate", {
+					component = "1",
+					foundation = tostring(number),
+					generation = "0",
+					id = tostring(number),
+					ip = address,
+					network = "0",
+					port = port,
+					priority = "1",
+					protocol = "udp",
+					type = "host",
+				})
+				:up()
 		end
 		stanza:up():up()
 	end
