@@ -46,6 +46,8 @@ if [ "$BROKEN" = 1 ]; then
 else
     sleep "$DELAY" & wait $!
     httpd -p "$PORT" -h /www
+    # With Let's Encrypt web is asked at its other port.
+    if [ "$ROLE" = web ]; then httpd -p 8443 -h /www; fi
     echo "$ROLE is ready"
 fi
 while :; do sleep 3600 & wait $!; done
