@@ -62,7 +62,8 @@ env: ## for plain pulumi commands on a stack that make brought up: eval "$(make 
 	@$(program) && $(OPS) env --stack="$$STACK"
 
 plan: ## show every resource with no engine, no Docker, no credentials; of all stacks, or of STACK
-	@$(tools) && between=:; for stack in $(PLANNED); do \
+	@$(tools)
+	@between=:; for stack in $(PLANNED); do \
 		$$between && $(DEV)/python -m ops plan --stack="$$stack" || exit $$?; between=echo; \
 	done
 
