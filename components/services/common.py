@@ -32,10 +32,11 @@ def shared(settings: Settings, role: str) -> Shared:
     )
 
 
-def http_health(url: str, *options: str, interval: int = 3) -> HealthSpec:
-    """A health check that asks the service itself; curl, which takes the options, is in every Jitsi image."""
-    quiet = ("--fail", "--silent", "--show-error", "--output", "/dev/null")
-    return HealthSpec(command=("CMD", "curl", *quiet, *options, url), interval=interval)
+def http_health(port: int, path: str, *, tls: bool = False, interval: int = 3) -> HealthSpec:
+    """A health check that asks the service itself, with tls whoever signed its certificate; curl is in every Jitsi image."""
+    options = ("--fail", "--silent", "--show-error", "--output", "/dev/null", *(["--insecure"] if tls else []))
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"
+    return HealthSpec(command=("CMD", "curl", *options, url), interval=interval)
 
 
 def tcp_health(port: int, address: str = "127.0.0.1") -> HealthSpec:

@@ -13,7 +13,7 @@ def spec(settings: Settings) -> ContainerSpec:
     return ContainerSpec(
         **shared(settings, topology.JICOFO),
         environment=_environment(settings),
-        health=http_health(f"http://127.0.0.1:{topology.JICOFO_REST_PORT}/about/health"),
+        health=http_health(topology.JICOFO_REST_PORT, "/about/health"),
         aliases=(topology.JICOFO,),
         read_only=True,
         starts_after=(topology.PROSODY, topology.JVB),

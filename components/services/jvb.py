@@ -13,7 +13,7 @@ def spec(settings: Settings) -> ContainerSpec:
     return ContainerSpec(
         **shared(settings, topology.JVB),
         environment=_environment(settings),
-        health=http_health(f"http://127.0.0.1:{topology.JVB_REST_PORT}/about/health"),
+        health=http_health(topology.JVB_REST_PORT, "/about/health"),
         aliases=(topology.JVB,),
         ports=tuple(
             PortSpec(internal=settings.jvb_port, external=settings.jvb_port, protocol="udp", ip=str(ip))

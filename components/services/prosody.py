@@ -17,7 +17,7 @@ def spec(settings: Settings) -> ContainerSpec:
     return ContainerSpec(
         **shared(settings, topology.PROSODY),
         environment=_environment(settings),
-        health=http_health(f"http://127.0.0.1:{topology.PROSODY_HTTP_PORT}/health"),
+        health=http_health(topology.PROSODY_HTTP_PORT, "/health"),
         networks=((topology.NETWORK, topology.STATISTICS_NETWORK) if settings.embedded_broker else (topology.NETWORK,)),
         aliases=(topology.PROSODY, topology.XMPP_SERVER),
         files=(

@@ -40,9 +40,9 @@ def spec(settings: Settings) -> ContainerSpec:
 def _health(settings: Settings) -> HealthSpec:
     """The page. nginx writes each check into the container's log, and nothing waits for web, so they are few."""
     if settings.tls_mode != "letsencrypt":
-        return http_health(f"http://127.0.0.1:{topology.WEB_HTTP_PORT}/", interval=10)
-    # While it gets a certificate, acme.sh answers plain HTTP in nginx's place. Who signed it is no matter here.
-    return http_health(f"https://127.0.0.1:{topology.WEB_HTTPS_PORT}/", "--insecure", interval=10)
+        return http_health(topology.WEB_HTTP_PORT, "/", interval=10)
+    # While it gets a certificate, acme.sh answers plain HTTP in nginx's place.
+    return http_health(topology.WEB_HTTPS_PORT, "/", tls=True, interval=10)
 
 
 def storage(*, read_only: bool = False) -> VolumeSpec:
@@ -50,7 +50,7 @@ def storage(*, read_only: bool = False) -> VolumeSpec:
     return VolumeSpec(name="web-storage", path=topology.WEB_STORAGE, read_only=read_only)
 
 
-def acme_server(settings: Settings) -> str:
+def _acme_server(settings: Settings) -> str:
     """The directory URL of the authority (https://letsencrypt.org/docs/acme-protocol-updates/)."""
     staging = "acme-staging-v02" if settings.letsencrypt_use_staging else "acme-v02"
     return settings.letsencrypt_acme_server or f"https://{staging}.api.letsencrypt.org/directory"
@@ -89,7 +89,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         environment["LETSENCRYPT_EMAIL"] = settings.letsencrypt_email or ""
         environment["LETSENCRYPT_USE_STAGING"] = flag(settings.letsencrypt_use_staging)
         # Unless told, the image's acme.sh (3.0.7) asks ZeroSSL.
-        environment["LETSENCRYPT_ACME_SERVER"] = acme_server(settings)
+        environment["LETSENCRYPT_ACME_SERVER"] = _acme_server(settings)
     if settings.branding_dir is not None and branding.read(settings.branding_dir).dynamic:
         environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
     if settings.stun_servers:
