@@ -11,10 +11,7 @@ module:set_global()
 local jid = require "util.jid"
 local usermanager = require "core.usermanager"
 
-local function environment(name, default)
-	local value = os.getenv(name)
-	return value and value ~= "" and value or default
-end
+local environment = module:require("environment").get
 
 local auth_domain = environment("XMPP_AUTH_DOMAIN", "auth.meet.jitsi")
 local hidden_domain =

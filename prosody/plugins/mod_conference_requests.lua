@@ -12,11 +12,7 @@ local jid = require "util.jid"
 local st = require "util.stanza"
 
 local conference = module:require "conference"
-
-local function environment(name, default)
-	local value = os.getenv(name)
-	return value and value ~= "" and value or default
-end
+local environment = module:require("environment").get
 
 local open = {
 	[jid.prep(environment("XMPP_MUC_DOMAIN", "muc.meet.jitsi"))] = true,
