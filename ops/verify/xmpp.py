@@ -275,6 +275,15 @@ async def visit(context: Context, room: str, token: str | None, domain: str | No
         return await _started(Client(context, Bosh(context, room, token, domain)))
 
 
+async def visit_if_let_in(context: Context, room: str, token: str | None, domain: str | None = None) -> Client | None:
+    """The same; None where there is no connection or no sign-in, which other checks judge."""
+    try:
+        await context.address()
+        return await visit(context, room, token, domain)
+    except (Refused, Unreachable):
+        return None
+
+
 async def _started(client: Client) -> Client:
     try:
         await client.sign_in()

@@ -19,12 +19,12 @@ from typing import Final
 
 from components.addresses import is_private
 from ops.verify import net, stun
-from ops.verify.checks.rooms import TEST_ROOM, opened
+from ops.verify.checks.rooms import SEE_SIGN_IN, TEST_ROOM, opened
 from ops.verify.context import Context, new_room
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped, warning
 from ops.verify.streams import StreamClosed
-from ops.verify.xmpp import Client, Offer, Refused, visit
+from ops.verify.xmpp import Client, Offer, Refused, visit, visit_if_let_in
 
 _TRIES: Final = 4
 _PAUSE: Final = 0.4
@@ -66,11 +66,9 @@ async def check(context: Context) -> Result:
 async def _in_call(context: Context, advertised: list[str]) -> dict[str, str] | str:
     """What `probe` finds with the credentials of a call of two, which then ends; or why there was no such call."""
     room = new_room(TEST_ROOM)
-    try:
-        await context.address()
-        moderator = await visit(context, room, context.token(room, moderator=True))
-    except (Refused, Unreachable):
-        return "no sign-in (see bosh and websocket)"
+    moderator = await visit_if_let_in(context, room, context.token(room, moderator=True))
+    if moderator is None:
+        return SEE_SIGN_IN
     async with moderator:
         if await opened(context, moderator, room) is not None:
             return "no call (see moderator)"
@@ -136,7 +134,7 @@ def judge_call(answers: Mapping[str, str], here: Collection[str]) -> Result:
             for kind, text in _FAULTS.items()
             if kind in faults.values()
         )
-        if len(faults) < len(answers) and all(map(_is_private, faults)):
+        if _are_private_beside_others(faults, answers):
             return warning(
                 f"{said}, a private address, which leads to the bridge only in the Docker host's network",
                 "run verify in that network; there it must answer",
@@ -169,7 +167,7 @@ def judge_strangers(answers: Mapping[str, str], why: str = "") -> Result:
         why: the reason why there was no call, or empty.
     """
     shut = [where for where, answer in answers.items() if answer == _REFUSED]
-    if shut and len(shut) < len(answers) and all(map(_is_private, shut)):
+    if shut and _are_private_beside_others(shut, answers):
         return warning(
             f"nothing listens at UDP {', '.join(shut)}, a private address, where this network may have another device",
             "run verify in the Docker host's network; there the port must not refuse",
@@ -189,8 +187,9 @@ def _ip(where: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(where.partition("#")[0])
 
 
-def _is_private(where: str) -> bool:
-    return is_private(_ip(where))
+def _are_private_beside_others(places: Collection[str], answers: Mapping[str, str]) -> bool:
+    """Whether these lead to the bridge in the Docker host's network alone, and others may from elsewhere."""
+    return len(places) < len(answers) and all(is_private(_ip(where)) for where in places)
 
 
 def _is_outer(where: str) -> bool:

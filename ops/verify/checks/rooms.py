@@ -12,7 +12,7 @@ from ops.verify.context import Context, new_room
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped
 from ops.verify.streams import StreamClosed
-from ops.verify.xmpp import Client, Refused, visit
+from ops.verify.xmpp import Client, Refused, visit_if_let_in
 
 TEST_ROOM: Final = "videobackend-"
 """With it a room is a test room to the stack's modules (conference.lib.lua): its end is no event for the broker."""
@@ -20,7 +20,7 @@ _NO_MODERATOR: Final = "a token without the moderator claim"
 _ANONYMOUS: Final = "an anonymous guest (enableGuests)"
 _OPENED: Final = "opened"
 _OUTSIDE: Final = "outside"
-_SEE_SIGN_IN: Final = "no sign-in (see bosh and websocket)"
+SEE_SIGN_IN: Final = "no sign-in (see bosh and websocket)"
 
 
 async def check_guest(context: Context) -> Result:
@@ -39,10 +39,8 @@ async def check_guest(context: Context) -> Result:
 
 async def _open_in_vain(context: Context, room: str, token: str | None, domain: str) -> Refused | Unreachable | str:
     """How opening a room was refused, or why that cannot be told; `_OPENED` where it was not, `_OUTSIDE` without sign-in."""
-    try:
-        await context.address()
-        client = await visit(context, room, token, domain)
-    except (Refused, Unreachable):
+    client = await visit_if_let_in(context, room, token, domain)
+    if client is None:
         return _OUTSIDE
     async with client:
         try:
@@ -65,14 +63,12 @@ def _judge_guests(context: Context, outcomes: Mapping[str, Refused | Unreachable
             f"is create_room loaded (XMPP_MUC_MODULES in the output settings)? bring the stack up; {log}",
         )
     if outcomes[_NO_MODERATOR] == _OUTSIDE:
-        return skipped(_SEE_SIGN_IN)
+        return skipped(SEE_SIGN_IN)
     if outcomes.get(_ANONYMOUS) == _OUTSIDE:
         return failed("anonymous guests cannot sign in (enableGuests)", f"bring the stack up; {log}")
     for outcome in outcomes.values():
         if isinstance(outcome, Unreachable):
-            return failed(
-                f"no answer to entering a room ({outcome})", f"look into prosody's log for its MUC component: {log}"
-            )
+            return _no_answer(context, outcome)
     told = "; ".join(
         f"{who} ({outcome.condition})" for who, outcome in outcomes.items() if isinstance(outcome, Refused)
     )
@@ -84,11 +80,9 @@ async def check_moderator(context: Context) -> Result:
     if not context.stack.token_auth:
         return skipped(NO_TOKENS)
     room = new_room(TEST_ROOM if context.stack.statistics else "")
-    try:
-        await context.address()
-        client = await visit(context, room, context.token(room, moderator=True))
-    except (Refused, Unreachable):
-        return skipped(_SEE_SIGN_IN)
+    client = await visit_if_let_in(context, room, context.token(room, moderator=True))
+    if client is None:
+        return skipped(SEE_SIGN_IN)
     async with client:
         problem = await opened(context, client, room)
         if problem is not None:
@@ -128,16 +122,20 @@ async def _entry(context: Context, client: Client, room: str) -> Result | None:
             f"look into prosody's log for that refusal: {context.stack.logs('prosody')}",
         )
     except (Unreachable, StreamClosed) as error:
-        return failed(
-            f"no answer to entering a room ({error})",
-            f"look into prosody's log for its MUC component: {context.stack.logs('prosody')}",
-        )
+        return _no_answer(context, error)
     moderation = "token_moderation" in context.stack.setting_list("prosody", "XMPP_MUC_MODULES")
     if not moderation or (affiliation, role) == ("owner", "moderator"):
         return None
     return failed(
         f"a moderator's token opens a room, and its holder is {affiliation or 'nobody'} there, not owner",
         f"is token_moderation loaded (XMPP_MUC_MODULES in the output settings)? {context.stack.logs('prosody')}",
+    )
+
+
+def _no_answer(context: Context, error: Exception) -> Result:
+    return failed(
+        f"no answer to entering a room ({error})",
+        f"look into prosody's log for its MUC component: {context.stack.logs('prosody')}",
     )
 
 

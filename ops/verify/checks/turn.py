@@ -21,7 +21,7 @@ from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped
 from ops.verify.stack import Stack, Turn
 from ops.verify.stun import StunError
-from ops.verify.xmpp import Refused, Service, visit
+from ops.verify.xmpp import Refused, Service, visit_if_let_in
 
 _URL: Final = re.compile(r"(turns?):(\[[0-9a-fA-F:.]+\]|[^:?\[\]]+)(?::([0-9]+))?(?:\?transport=(udp|tcp))?")
 """RFC 7065."""
@@ -99,10 +99,8 @@ async def _told(context: Context) -> list[Service] | None:
     stack, room = context.stack, new_room()
     if not stack.token_auth and not stack.open_to_all:
         return None
-    try:
-        await context.address()
-        client = await visit(context, room, context.token(room) if stack.token_auth else None)
-    except (Refused, Unreachable):
+    client = await visit_if_let_in(context, room, context.token(room) if stack.token_auth else None)
+    if client is None:
         return None
     async with client:
         try:
