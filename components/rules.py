@@ -33,7 +33,8 @@ def problems(settings: Settings, broken: Collection[str] = ()) -> list[Problem]:
     return found
 
 
-def _ports(settings: Settings) -> Iterator[Problem]:
+def held_ports(settings: Settings) -> list[tuple[str, int, str, tuple[str, ...]]]:
+    """The ports of the Docker host that services of the stack hold: key, number, what for, protocols."""
     listed: list[tuple[str, int, str, tuple[str, ...]]] = [
         ("httpPort", settings.http_port, "web's HTTP", ("tcp",)),
         ("jvbPort", settings.jvb_port, "jvb's media", ("udp",)),
@@ -44,8 +45,12 @@ def _ports(settings: Settings) -> Iterator[Problem]:
         listed.append(("turnPort", settings.turn_port, "TURN's", ("tcp", "udp")))
         if settings.turn_tls:
             listed.append(("turnsPort", settings.turns_port, "TURN's TLS", ("tcp",)))
+    return listed
+
+
+def _ports(settings: Settings) -> Iterator[Problem]:
     taken: dict[tuple[str, int], str] = {}
-    for key, number, what, protocols in listed:
+    for key, number, what, protocols in held_ports(settings):
         others = [taken[protocol, number] for protocol in protocols if (protocol, number) in taken]
         if others:
             yield Problem(

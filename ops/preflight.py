@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pulumi
 
-from components import firewall, services, topology
+from components import firewall, rules, services, topology
 from components.settings import DEFAULT_DOCKER_HOST, Settings
 from components.single_host import LABEL_ROLE, LABEL_STACK
 from components.spec import PortSpec
@@ -194,12 +194,8 @@ def _check_free(settings: Settings, port: PortSpec) -> None:
 
 
 def _named(settings: Settings, port: PortSpec) -> str:
-    keys = {"jvbPort": settings.jvb_port}
-    if port.protocol == "tcp":
-        keys = {"httpPort": settings.http_port, "httpsPort": settings.https_port, "turnsPort": settings.turns_port}
-    keys["turnPort"] = settings.turn_port
-    key = next((f" ({name})" for name, number in keys.items() if number == port.external), "")
-    return f"{port.protocol.upper()} port {port.external}{key}"
+    keys = {(one, number): key for key, number, _, protocols in rules.held_ports(settings) for one in protocols}
+    return f"{port.protocol.upper()} port {port.external} ({keys[port.protocol, port.external]})"
 
 
 def _other_port(port: PortSpec) -> str:

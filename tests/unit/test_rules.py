@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from components import firewall, rules
 from components.problems import SettingsError, pulumi_command
 from components.settings import KEYS
 from tests.values import DNS, DOMAIN, STATISTICS, load
@@ -65,6 +66,16 @@ def test_rules_between_keys(values: dict[str, str], keys: list[str]) -> None:
     except SettingsError as error:
         found = [one.key for one in error.problems]
     assert found == keys
+
+
+@pytest.mark.parametrize("tls", ["local-ca", "proxy", "self-signed"])
+@pytest.mark.parametrize("turn", ["embedded", ""])
+def test_the_ports_that_may_not_collide_are_those_that_the_stack_opens(tls: str, turn: str) -> None:
+    """But for the range of TURN's relays, of which any may be taken."""
+    settings = load(**LAN, tls=tls, turn=turn)
+    held = {(one, str(number)) for _, number, _, protocols in rules.held_ports(settings) for one in protocols}
+    opened = {(one.protocol, one.ports) for one in firewall.open_ports(settings)}
+    assert held == {one for one in opened if one[1].isdecimal()}
 
 
 def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
