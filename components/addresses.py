@@ -79,9 +79,14 @@ def parse_ip(text: str) -> IpAddress | None:
     return None if getattr(address, "scope_id", None) else address
 
 
+def unmapped(address: IpAddress) -> IpAddress:
+    """The IPv4 address within an IPv6 one (RFC 4291, 2.5.5.2), else the address itself."""
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def is_private(address: IpAddress) -> bool:
     """True for an address that only its own network reaches (RFC 1918, 6598, 3927, 4193, 4291)."""
-    plain: IpAddress = getattr(address, "ipv4_mapped", None) or address
+    plain = unmapped(address)
     return any(plain in network for network in _PRIVATE_NETWORKS if network.version == plain.version)
 
 

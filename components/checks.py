@@ -12,7 +12,7 @@ import zoneinfo
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from components.addresses import HostAddress, IpAddress, PublicUrl, is_host, parse_ip
+from components.addresses import HostAddress, IpAddress, PublicUrl, is_host, parse_ip, unmapped
 
 JWT_SECRET_MIN_BYTES: Final = 32
 """HS256 needs a key at least as long as its hash (RFC 7518, 3.2)."""
@@ -118,7 +118,7 @@ def _host_address(text: str) -> HostAddress:
     ip = parse_ip(ip_text)
     if ip is None:
         raise Invalid("IP addresses, each with #PORT where a router forwards another port; no host names")
-    plain = getattr(ip, "ipv4_mapped", None) or ip
+    plain = unmapped(ip)
     if plain.is_loopback or _is_nobodys(plain):
         raise Invalid(
             "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0, multicast or reserved"
