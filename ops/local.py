@@ -26,7 +26,7 @@ import yaml
 from ops import stackfile
 from ops.errors import OpsError
 
-DIRECTORY: Final = ".local"
+DIRECTORY: Final = stackfile.LOCAL
 SALT: Final = "encryptionsalt"
 _OWN_SECRETS: Final = (SALT, "secretsprovider", "encryptedkey")
 _HEADER: Final = (

@@ -26,7 +26,7 @@ def worded(
         judged: content of the copy, where that was judged.
     """
     if not place.embedded:
-        return SettingsError(error.stack, error.project, error.problems)
+        return error
     names = {stackfile.full_key(str(name), error.project): name for name in tracked.get("config") or {}}
     copy = stackfile.namespaced(judged or {}, error.project)
     local_keys = {

@@ -125,15 +125,16 @@ def _ready_to_make(place: Place, command: str) -> Settings | None:
 
     Returns the settings, None where Docker cannot be asked with them.
     """
-    stackfile.check(place.tracked, stackfile.read(place.tracked), stackfile.read_project(place.root)["name"])
-    content, dropped = local.next_copy(place) if place.embedded else (stackfile.read(place.tracked), [])
+    tracked = stackfile.read(place.tracked)
+    stackfile.check(place.tracked, tracked, stackfile.read_project(place.root)["name"])
+    content, dropped = local.next_copy(place) if place.embedded else (tracked, [])
     if content.get("environment"):
         return None  # values from there are only the engine's to see
-    settings = _checked(place, content)
+    settings = _checked(place, tracked, content)
     if place.embedded:
         content = _with_docker_host(place, content)
-        content = _with_address(place, content, _checked(place, content))
-        settings = _checked(place, content)
+        content = _with_address(place, content, _checked(place, tracked, content))
+        settings = _checked(place, tracked, content)
         _write_copy(place, content, dropped)
     if not preflight.check_docker(settings):
         return None
@@ -156,9 +157,9 @@ def _ready_to_look(place: Place) -> None:
     preflight.check_docker(settings)
 
 
-def _checked(place: Place, content: Mapping[str, Any]) -> Settings:
-    """The settings; of a tracked file, what must not stand there is refused even where the copy makes it good."""
-    project, tracked = stackfile.read_project(place.root), stackfile.read(place.tracked)
+def _checked(place: Place, tracked: Mapping[str, Any], content: Mapping[str, Any]) -> Settings:
+    """The settings of `content`; what must not stand in the tracked file is refused even where the copy makes it good."""
+    project = stackfile.read_project(place.root)
     config = stackfile.engine_config(tracked, project)
     problems = misplaced(config.values, config.secret_keys, project["name"])
     try:

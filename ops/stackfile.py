@@ -29,6 +29,9 @@ from ops.errors import OpsError
 ROOT: Final = Path(__file__).resolve().parent.parent
 """The project's directory."""
 
+LOCAL: Final = ".local"
+"""The directory in it that holds what is this machine's alone (`ops.local`)."""
+
 _TOP: Final = ("config", "environment", "encryptionsalt", "secretsprovider", "encryptedkey")
 """The parts of a stack file (`ProjectStack` in Pulumi's sdk/go/common/workspace/project.go)."""
 _DEEPEST: Final = 50
@@ -179,7 +182,7 @@ def _bounded(text: str) -> None:
 
 def _shown(path: Path) -> str:
     """The path as from the project's directory: that of a machine's own copy differs by its directory alone."""
-    return f".local/{path.name}" if path.parent.name == ".local" else path.name
+    return f"{LOCAL}/{path.name}" if path.parent.name == LOCAL else path.name
 
 
 def namespaced(content: Mapping[str, Any], project: str) -> dict[str, Any]:
