@@ -96,3 +96,8 @@ def is_host(text: str) -> bool:
         return True
     labels = text.split(".")
     return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+
+
+def is_docker_url(text: str) -> bool:
+    """True for a URL as `docker --host` takes it."""
+    return re.fullmatch(r"(unix|npipe|tcp|ssh)://\S+", text) is not None

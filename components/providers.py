@@ -9,10 +9,10 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
+from components.addresses import is_docker_url
 from components.problems import Problem
 
 _DOCKER: Final = {
@@ -106,7 +106,7 @@ def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool])
 def _host_problems(host: str, *, encrypted: bool) -> list[Problem]:
     scheme, _, rest = host.partition("://")
     credentials = scheme in ("tcp", "ssh") and ":" in rest.rpartition("@")[0]
-    if not host or (re.fullmatch(r"(unix|npipe|tcp|ssh)://\S+", host) and not credentials):
+    if not host or (is_docker_url(host) and not credentials):
         return []
     given = "a URL with credentials" if "@" in host else "a list or map" if host[0] in "[{" else repr(host)
     allowed = "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; no password: ssh asks its agent or a key file"

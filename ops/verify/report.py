@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import re
 import sys
 import time
 from collections.abc import Mapping
 from typing import Final
 
+from components.addresses import is_docker_url
 from ops.errors import OpsError
 from ops.verify import source
 from ops.verify.checks import CHECKS, Check
@@ -65,7 +65,7 @@ def _misuse(address: str | None, docker_host: str | None, time_limit: float) -> 
         ipaddress.ip_address(address or "::1")
     except ValueError:
         return f"--address is {address!r}, allowed is an IP address, such as 192.0.2.10"
-    if docker_host is not None and not re.fullmatch(r"(unix|npipe|tcp|ssh)://\S+", docker_host):
+    if docker_host is not None and not is_docker_url(docker_host):
         return "--docker-host is no URL that docker takes, such as unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST"
     return None
 
