@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from components.settings import Settings
+from components.config.settings import Settings
 from components.video_backend import VideoBackend
 
 settings = Settings.from_config()

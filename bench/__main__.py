@@ -20,9 +20,9 @@ from typing import Final
 from bench import bare
 from bench.compose import Compose, command
 from bench.measure import Figure, Unavailable, interleaved, machine, seconds
-from components import services
-from components.settings import Settings
-from ops.stackfile import ROOT
+from components.config.settings import Settings
+from components.stack import services
+from ops.project.stackfile import ROOT
 from tests.engine import standin, toolbox
 from tests.engine.standin import Variant
 from tests.engine.toolbox import Missing, Toolbox

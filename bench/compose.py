@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.measure import Unavailable
-from components.spec import ContainerSpec, SecretRef
+from components.stack.spec import ContainerSpec, SecretRef
 from tests.engine.docker_host import docker
 
 _SECRET: Final = "0123456789abcdef0123456789abcdef"

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import pulumi
 
-from components import firewall, services, topology
-from components.certificates import Certificates
-from components.credentials import JWT_SECRET, RABBIT_PASSWORD, TURN_SECRET, Credentials
-from components.services import coturn, rabbitmq
-from components.settings import Settings
-from components.single_host import Placement
-from components.statistics import render_statistics_lua
+from components.config.settings import Settings
+from components.resources.certificates import Certificates
+from components.resources.credentials import JWT_SECRET, RABBIT_PASSWORD, TURN_SECRET, Credentials
+from components.resources.docker_host import Placement
+from components.stack import firewall, services, topology
+from components.stack.services import coturn, rabbitmq
+from components.stack.statistics_file import render_statistics_lua
 
 STATISTICS_CONFIG: Final = "statistics_config"
 TOKEN_VALIDITY_HOURS: Final = 3
@@ -80,7 +80,7 @@ class VideoBackend(pulumi.ComponentResource):
                 {"urls": turn_urls(settings), "secret": credentials.values[TURN_SECRET]}
             )
         if settings.dns_zone is not None:
-            from components.dns import DnsRecords  # pulumi_cloudflare takes seconds to import
+            from components.resources.dns import DnsRecords  # pulumi_cloudflare takes seconds to import
 
             dns = DnsRecords(f"{name}-dns", settings, pulumi.ResourceOptions(parent=self))
             outputs["dnsRecords"] = dns.records

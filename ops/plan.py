@@ -31,12 +31,12 @@ try:
 except ImportError:  # PyYAML without libyaml
     from yaml import SafeDumper  # type: ignore[assignment]
 
-from components.problems import SettingsError
-from components.providers import CLOUDFLARE_TOKEN
-from components.spec import HIDDEN
-from ops import local, mending, stackfile
+from components.config.problems import SettingsError
+from components.config.providers import CLOUDFLARE_TOKEN
+from components.stack.spec import HIDDEN
 from ops.errors import OpsError
-from ops.stackfile import StackConfig
+from ops.project import fixes, stackfile, state
+from ops.project.stackfile import StackConfig
 
 UNKNOWN: Final = "[known after up]"
 """Shown for what only a running stack knows, such as a container's id."""
@@ -81,15 +81,15 @@ def plan(stack: str, root: Path = stackfile.ROOT) -> Plan:
         OpsError: no such stack, a broken stack file, or a package that this stack needs is not installed.
         SettingsError: a configuration that the program refuses.
     """
-    place = local.place_of(stack, os.environ, root)
+    place = state.place_of(stack, os.environ, root)
     tracked = stackfile.read(place.tracked)
     project = stackfile.read_project(root)
     stackfile.check(place.tracked, tracked, project["name"])
-    config = stackfile.engine_config(local.with_local_secrets(place, tracked), project)
+    config = stackfile.engine_config(state.with_local_secrets(place, tracked), project)
     try:
         result = asyncio.run(_run(stack, project["name"], config, root / "__main__.py"))
     except SettingsError as error:
-        raise mending.worded(error, place, tracked) from None
+        raise fixes.worded(error, place, tracked) from None
     if tracked.get("environment"):
         result.warnings.append("the stack file's `environment` was not opened: values from there are missing here")
     return result

@@ -18,12 +18,13 @@ from typing import Any, Final
 
 import pulumi
 
-from components import firewall, rules, services, topology
-from components.settings import DEFAULT_DOCKER_HOST, Settings
-from components.single_host import LABEL_ROLE, LABEL_STACK
-from components.spec import PortSpec
-from ops import stackfile
+from components.config import rules
+from components.config.settings import DEFAULT_DOCKER_HOST, Settings
+from components.resources.docker_host import LABEL_ROLE, LABEL_STACK
+from components.stack import firewall, services, topology
+from components.stack.spec import PortSpec
 from ops.errors import OpsError
+from ops.project import stackfile
 
 _SECONDS: Final = 20
 _DOCUMENTATION_ADDRESS: Final = ("192.0.2.1", 9)

@@ -19,12 +19,13 @@ from typing import Any, Final
 
 from pulumi import RunError
 
-from components.problems import SettingsError
-from components.settings import DEFAULT_DOCKER_HOST, Settings, misplaced
-from ops import local, mending, preflight, stackfile
+from components.config.problems import SettingsError
+from components.config.settings import DEFAULT_DOCKER_HOST, Settings, misplaced
+from ops import preflight
 from ops.errors import OpsError
-from ops.local import DIRECTORY, Place
-from ops.mending import make
+from ops.project import fixes, stackfile, state
+from ops.project.fixes import make
+from ops.project.state import DIRECTORY, Place
 
 _UNASKED: Final = "dev"
 """The stack that `up` brings up without asking: one command for a machine of one's own."""
@@ -33,7 +34,7 @@ _UNASKED: Final = "dev"
 def operate(command: str, stack: str, *, yes: bool) -> int:
     """`up`, `preview`, `refresh` or `destroy`; the CLI's exit code."""
     os.umask(0o077)  # the file backend writes state for all to read
-    place = local.place_of(stack, os.environ, stackfile.ROOT)
+    place = state.place_of(stack, os.environ, stackfile.ROOT)
     terminal = _interactive()
     if place.note:
         print(place.note, flush=True)
@@ -48,9 +49,9 @@ def operate(command: str, stack: str, *, yes: bool) -> int:
     else:
         settings = _ready_to_make(place, command)
         yes = yes or not terminal
-    cli = local.find_cli(place)
+    cli = state.find_cli(place)
     if place.embedded:
-        local.initialise(place, cli, os.environ)
+        state.initialise(place, cli, os.environ)
     arguments = [command, "--stack", stack]
     arguments += ["--config-file", str(place.config_file)] if place.embedded else []
     if command == "up" and place.embedded and stack == _UNASKED:
@@ -68,22 +69,22 @@ def operate(command: str, stack: str, *, yes: bool) -> int:
 
 def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
     """`pulumi stack output`; one output alone where `name` is given."""
-    place = local.place_of(stack, os.environ, stackfile.ROOT)
+    place = state.place_of(stack, os.environ, stackfile.ROOT)
     if place.embedded and place.is_empty:
         raise OpsError(f"stack {stack!r} has no outputs yet: {make(stack, 'up')}")
     arguments = ["stack", "output", *([name] if name else []), "--stack", stack, "--non-interactive"]
-    return _pulumi(place, local.find_cli(place), arguments + (["--show-secrets"] if show_secrets else []))
+    return _pulumi(place, state.find_cli(place), arguments + (["--show-secrets"] if show_secrets else []))
 
 
 def config(stack: str, arguments: Sequence[str]) -> int:
     """`pulumi config ARGUMENTS`; with embedded defaults on this machine's copy of the stack file."""
     os.umask(0o077)
-    place = local.place_of(stack, os.environ, stackfile.ROOT)
-    cli = local.find_cli(place)
+    place = state.place_of(stack, os.environ, stackfile.ROOT)
+    cli = state.find_cli(place)
     where = ["--stack", stack]
     if place.embedded:
-        _write_copy(place, *local.next_copy(place))
-        local.initialise(place, cli, os.environ)
+        _write_copy(place, *state.next_copy(place))
+        state.initialise(place, cli, os.environ)
         where += ["--config-file", str(place.config_file)]
     code = _pulumi(place, cli, ["config", *where, *arguments])
     if code == 0 and place.embedded and arguments and arguments[0] in ("set", "set-all", "rm", "rm-all"):
@@ -94,14 +95,14 @@ def config(stack: str, arguments: Sequence[str]) -> int:
 def env(stack: str) -> int:
     """Prints `export` lines that point plain `pulumi` commands to the embedded state; for `eval`."""
     os.umask(0o077)
-    place = local.place_of(stack, os.environ, stackfile.ROOT)
+    place = state.place_of(stack, os.environ, stackfile.ROOT)
     if not place.embedded:
         print(f"stack {stack!r} has a backend of its own: plain pulumi needs nothing more", file=sys.stderr)
         return 0
-    cli = local.find_cli(place)
-    _write_copy(place, *local.next_copy(place))
-    local.initialise(place, cli, os.environ)
-    variables = local.embedded_environment(place, os.environ)
+    cli = state.find_cli(place)
+    _write_copy(place, *state.next_copy(place))
+    state.initialise(place, cli, os.environ)
+    variables = state.embedded_environment(place, os.environ)
     if cli.is_relative_to(place.directory):
         variables["PATH"] = f"{cli.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     for name, value in variables.items():
@@ -127,7 +128,7 @@ def _ready_to_make(place: Place, command: str) -> Settings | None:
     """
     tracked = stackfile.read(place.tracked)
     stackfile.check(place.tracked, tracked, stackfile.read_project(place.root)["name"])
-    content, dropped = local.next_copy(place) if place.embedded else (tracked, [])
+    content, dropped = state.next_copy(place) if place.embedded else (tracked, [])
     if content.get("environment"):
         return None  # values from there are only the engine's to see
     settings = _checked(place, tracked, content)
@@ -169,7 +170,7 @@ def _checked(place: Place, tracked: Mapping[str, Any], content: Mapping[str, Any
     except SettingsError as error:
         known = {one.key for one in error.problems}
         problems = [*error.problems, *(one for one in problems if one.key not in known)]
-    raise mending.worded(SettingsError(place.stack, project["name"], problems), place, tracked, content) from None
+    raise fixes.worded(SettingsError(place.stack, project["name"], problems), place, tracked, content) from None
 
 
 def _with_docker_host(place: Place, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +205,7 @@ def _kept(place: Place, key: str) -> str:
 
 
 def _write_copy(place: Place, content: Mapping[str, Any], dropped: Sequence[str]) -> None:
-    local.write_copy(place, content)
+    state.write_copy(place, content)
     for key in dropped:
         print(f"{key} comes from {place.tracked.name} again, which changed; what was set on this machine is dropped")
 
@@ -213,7 +214,7 @@ def _pulumi(place: Place, cli: Path, arguments: Sequence[str]) -> int:
     """Runs the CLI in the project's directory, on this terminal; a Ctrl-C is the CLI's to answer."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        child = local.environment(place, os.environ, cli)
+        child = state.environment(place, os.environ, cli)
         return subprocess.run([str(cli), *arguments], cwd=place.root, env=child, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)
@@ -224,7 +225,7 @@ def _summary(place: Place, cli: Path) -> str:
     run = subprocess.run(
         [str(cli), "stack", "output", "--json", "--stack", place.stack, "--non-interactive"],
         cwd=place.root,
-        env=local.environment(place, os.environ, cli),
+        env=state.environment(place, os.environ, cli),
         capture_output=True,
         text=True,
         check=False,

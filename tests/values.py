@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from components.settings import KEYS, Settings
+from components.config.settings import KEYS, Settings
 from tests.pem import certificate
 
 _CERTIFICATE, _PRIVATE_KEY = certificate("onlineberatung.local", "video.example.org")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from components.addresses import is_docker_url
+from components.config.addresses import is_docker_url
 from ops.errors import OpsError
 from ops.verify import source
 from ops.verify.checks import CHECKS, Check

@@ -17,7 +17,7 @@ from ops.errors import OpsError
 from ops.verify.stack import Stack
 
 if TYPE_CHECKING:
-    from ops.local import Place
+    from ops.project.state import Place
 
 
 def read(stack: str, file: str | None, seconds: float, docker_host: str | None = None) -> Stack:
@@ -51,14 +51,14 @@ def _from_file(path: Path) -> Stack:
 
 
 def _from_engine(stack: str, seconds: float) -> Stack:
-    from ops import local  # not needed for a file
+    from ops.project import state  # not needed for a file
 
-    place = local.place_of(stack, os.environ)
+    place = state.place_of(stack, os.environ)
     if place.embedded and place.is_empty:
         raise OpsError(f"stack {stack!r} is not up: make up STACK={stack}")
-    cli = local.find_cli(place)
+    cli = state.find_cli(place)
     command = [str(cli), "stack", "output", "--json", "--show-secrets", "--stack", stack, "--non-interactive"]
-    child = local.environment(place, os.environ, cli)
+    child = state.environment(place, os.environ, cli)
     try:
         run = subprocess.run(
             command, cwd=place.root, env=child, capture_output=True, text=True, check=False, timeout=seconds
@@ -81,8 +81,8 @@ def _docker(place: Place) -> tuple[tuple[str, ...], str]:
 
     The rest of the file is not judged: what is wrong there has no bearing on what runs.
     """
-    from components.settings import DEFAULT_DOCKER_HOST
-    from ops import stackfile
+    from components.config.settings import DEFAULT_DOCKER_HOST
+    from ops.project import stackfile
 
     try:
         content = stackfile.read(place.config_file)

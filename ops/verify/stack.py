@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from components.addresses import parse_ip
+from components.config.addresses import parse_ip
 from ops.errors import OpsError
 
 _JWT_SECRET: Final = "jwt_app_secret"

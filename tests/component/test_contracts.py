@@ -12,7 +12,7 @@ import pulumi
 import pytest
 
 import components
-from components.settings import KEYS
+from components.config.settings import KEYS
 from tests.component.recorder import (
     GENERATED,
     PROJECT,

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_docker as docker
 import pytest
 
-from components.problems import SettingsError
+from components.config.problems import SettingsError
 from components.video_backend import VideoBackend
 from tests.component.recorder import (
     ROOT,

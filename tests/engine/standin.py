@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from components import services
-from components.settings import Settings
-from components.spec import ContainerSpec
+from components.config.settings import Settings
+from components.stack import services
+from components.stack.spec import ContainerSpec
 from tests.engine.toolbox import DOCKER
 
 VOLUMES: Final = {
@@ -94,7 +94,7 @@ class Variant:
     broken: tuple[str, ...] = ()
 
     def image(self, spec: ContainerSpec) -> str:
-        """The stand-in of a spec's image; those that are not Jitsi's have fixed names of their own (`components.images`)."""
+        """The stand-in of a spec's image; those that are not Jitsi's have fixed names of their own (`components.stack.images`)."""
         return spec.image if spec.image.startswith(f"{self.registry}/") else f"{self.registry}/{spec.role}:1"
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import KEYS
+from components.config.settings import KEYS
 from tests.engine import docker_host, workspace
 from tests.engine.docker_host import Events, docker
 from tests.engine.toolbox import ROOT
@@ -199,8 +199,8 @@ def test_another_restart_policy_reaches_the_running_containers(running: Workspac
 
 def test_what_the_provider_only_pretends_to_change_in_place_is_really_applied(running: Workspace) -> None:
     """Health check and tmpfs: the provider says "updated" and leaves the container as it was."""
-    running.patch("components/spec.py", "retries: int = 5", "retries: int = 4")
-    running.patch("components/topology.py", '"/tmp": "size=16M', '"/tmp": "size=17M')
+    running.patch("components/stack/spec.py", "retries: int = 5", "retries: int = 4")
+    running.patch("components/stack/topology.py", '"/tmp": "size=16M', '"/tmp": "size=17M')
     assert up_replaces(running) == ROLES
     for one in docker_host.containers(running.stack).values():
         assert one["Config"]["Healthcheck"]["Retries"] == 4

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components import services
-from components.spec import ContainerSpec, SecretRef
+from components.stack import services
+from components.stack.spec import ContainerSpec, SecretRef
 from tests.engine import docker_host
 from tests.engine.conftest import JWT_SECRET, TURN_SECRET
 from tests.engine.docker_host import Events, docker

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from components.settings import DEFAULT_DOCKER_HOST
+from components.config.settings import DEFAULT_DOCKER_HOST
 from ops import venvs
 from ops.venvs import SetupError
 

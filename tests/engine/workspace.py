@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import yaml
 
-from components.settings import Settings
+from components.config.settings import Settings
 from tests.engine import docker_host
 from tests.engine.standin import Variant
 from tests.engine.toolbox import ROOT, Toolbox
@@ -95,7 +95,7 @@ class Workspace:
         }
         for spec in Variant(registry).everything.values():
             if spec.image != Variant(registry).image(spec):
-                self.patch("components/images.py", spec.image, Variant(registry).image(spec))
+                self.patch("components/stack/images.py", spec.image, Variant(registry).image(spec))
         self.write()
 
     def _environ(self, toolbox: Toolbox) -> dict[str, str]:

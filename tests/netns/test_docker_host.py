@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from components import firewall
+from components.stack import firewall
 from tests.netns.network import CONTAINER, FAMILIES, FRIEND, HOST, IPV4, IPV6, STRANGER, Network
 from tests.values import load
 

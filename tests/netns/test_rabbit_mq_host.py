@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from components import firewall
+from components.stack import firewall
 from tests.netns.network import ADDRESS, CONTAINER, FAMILIES, FRIEND, HOST, HOST_ADDRESS, IPV4, IPV6, STRANGER, Network
 from tests.values import STATISTICS, load
 

@@ -12,11 +12,12 @@ from typing import Final
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from components.problems import SettingsError
-from components.settings import KEYS
-from ops import mending, preflight, stackfile
+from components.config.problems import SettingsError
+from components.config.settings import KEYS
+from ops import preflight
 from ops.errors import OpsError
-from ops.local import Place
+from ops.project import fixes, stackfile
+from ops.project.state import Place
 from tests.unit.given import VALID
 from tests.unit.test_fuzz import ANY_TEXT, MARK, ODD, TIMES
 
@@ -127,7 +128,7 @@ def test_any_text_in_a_stack_file(tmp_path: Path) -> None:
             except SettingsError as error:
                 seen["refused settings"] += 1
                 _readable(str(error), "")
-                _readable(str(mending.worded(error, place, content)), "")
+                _readable(str(fixes.worded(error, place, content)), "")
             else:
                 seen["accepted"] += 1
         except OpsError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import stackfile
+from ops.project import stackfile
 from tests.ops.project import ROOT
 
 TARGETS = set(re.search(r"^\.PHONY: (help .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())  # type: ignore[index]

@@ -27,7 +27,8 @@ WITH_OWN_SECRETS = (
 # The plan decrypts nothing; this one meets the plain text all the same, as the engine's program does.
 DECRYPTING = f"""
 import sys
-from ops import __main__, stackfile
+from ops import __main__
+from ops.project import stackfile
 plain, own = stackfile._text, {OWN!r}
 stackfile._text = lambda key, value: own.get(key.partition(":")[2]) or plain(key, value)
 sys.exit(__main__.main(sys.argv[1:]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.settings import Settings
+from components.config.settings import Settings
 from ops import preflight
 from ops.errors import OpsError
 from tests.values import load

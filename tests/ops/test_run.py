@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from ops import __main__, preflight, stackfile
+from ops import __main__, preflight
+from ops.project import stackfile
 from tests.ops.project import Project, one_line_error
 
 Ops = Callable[..., "subprocess.CompletedProcess[str]"]

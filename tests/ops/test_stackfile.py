@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from components.settings import ENCRYPTED
-from ops import stackfile
+from components.config.settings import ENCRYPTED
 from ops.errors import OpsError
+from ops.project import stackfile
 
 PROJECT = {"name": "videobackend", "config": {"httpPort": {"type": "string", "default": "8000"}, "timeZone": "UTC"}}
 

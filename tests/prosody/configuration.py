@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.statistics import render_statistics_lua
+from components.stack.statistics_file import render_statistics_lua
 
 DOMAIN = "meet.jitsi"
 AUTH_DOMAIN = "auth.meet.jitsi"

@@ -22,8 +22,8 @@ _PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import pulumi
-from components import certificates
-from components.settings import Settings
+from components.resources import certificates
+from components.config.settings import Settings
 config = pulumi.Config()
 certificates.EARLY_RENEWAL_HOURS = config.get_int("earlyRenewalHours", certificates.EARLY_RENEWAL_HOURS)
 settings = Settings.load({{"publicUrl": config.require("publicUrl")}}, stack="test")

@@ -19,9 +19,9 @@ from typing import Final
 import pytest
 from cryptography import x509
 
-from components import topology
-from components.services import web
-from components.settings import Settings
+from components.config.settings import Settings
+from components.stack import topology
+from components.stack.services import web
 from tests.netns import network as hosts
 from tests.netns.network import ADDRESS, CONTAINER, FRIEND, HOST_ADDRESS, IPV4, Network
 from tests.pem import certificate

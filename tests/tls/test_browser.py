@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from components import topology
-from components.services import web
-from components.spec import SecretRef
+from components.stack import topology
+from components.stack.services import web
+from components.stack.spec import SecretRef
 from tests.pem import certificate
 from tests.tls.browser import Browser
 from tests.tls.conftest import HOST, Certificate

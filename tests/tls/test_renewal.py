@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components import certificates
+from components.resources import certificates
 from tests.tls.conftest import HOST, Authority
 
 pytestmark = pytest.mark.servers

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from components.services import coturn
-from components.settings import Settings
+from components.config.settings import Settings
+from components.stack.services import coturn
 from ops.verify import stun
 from tests.prosody.servers import wait_until
 

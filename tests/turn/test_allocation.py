@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from components.services.coturn import RENEWING
-from components.settings import Settings
+from components.config.settings import Settings
+from components.stack.services.coturn import RENEWING
 from ops.verify import net, stun
 from tests.pem import certificate
 from tests.prosody.servers import free_port, wait_until

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from components.settings import Settings
+from components.config.settings import Settings
 from tests.netns import network as hosts
 from tests.netns.network import FRIEND, HOST, IPV4, IPV6, STRANGER, Network
 from tests.turn import server

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any, Final
 
-from components.addresses import HostAddress, PublicUrl
+from components.config.addresses import HostAddress, PublicUrl
 from tests.values import OWN_SECRETS, TLS_OWN
 
 _BOOLEANS: Final = [("true", True), ("false", False), ("1", True), ("0", False), ("True", True), ("FALSE", False)]

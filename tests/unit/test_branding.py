@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from components import branding, topology
-from components.problems import SettingsError
-from components.services import web
-from components.spec import ContainerSpec
+from components.config import branding
+from components.config.problems import SettingsError
+from components.stack import topology
+from components.stack.services import web
+from components.stack.spec import ContainerSpec
 from tests.values import load
 
 

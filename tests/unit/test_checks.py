@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from components import checks
-from components.addresses import PublicUrl
-from components.checks import Invalid
-from components.settings import KEYS
+from components.config import checks
+from components.config.addresses import PublicUrl
+from components.config.checks import Invalid
+from components.config.settings import KEYS
 from tests.unit.given import BAD, GOOD
 
 

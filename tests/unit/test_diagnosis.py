@@ -11,8 +11,8 @@ from typing import Any, Final
 import pulumi
 import pytest
 
-from components import diagnosis
-from components.spec import ContainerSpec, HealthSpec, SecretRef
+from components.resources import diagnosis
+from components.stack.spec import ContainerSpec, HealthSpec, SecretRef
 
 SECRET: Final = "5ebe2294ecd0e0f08eab7690d2a6ee69"
 SPEC: Final = ContainerSpec(

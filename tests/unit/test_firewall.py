@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from components import firewall, services
+from components.stack import firewall, services
 from tests.values import DOMAIN, OWN_SECRETS, STATISTICS, load
 
 URL: Final = "http://mq.example.org:15672/api/exchanges/%2F/statistics.topic/publish"

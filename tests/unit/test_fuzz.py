@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components import services
-from components.problems import SettingsError
-from components.settings import ENCRYPTED, KEYS, Settings
-from components.statistics import render_statistics_lua
+from components.config.problems import SettingsError
+from components.config.settings import ENCRYPTED, KEYS, Settings
+from components.stack import services
+from components.stack.statistics_file import render_statistics_lua
 from components.video_backend import _properties, hosts_entry
 from tests.unit.given import GOOD, VALID
 

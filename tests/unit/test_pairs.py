@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from components.credentials import JWT_SECRET, PASSWORDS
-from components.settings import KEYS, Settings, camel_case
+from components.config.settings import KEYS, Settings, camel_case
+from components.resources.credentials import JWT_SECRET, PASSWORDS
 from tests.values import OWN_SECRETS
 
 ROOT: Final = Path(__file__).resolve().parents[2]

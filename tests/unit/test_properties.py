@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.checks import Invalid, jwt_name, jwt_secret
+from components.config.checks import Invalid, jwt_name, jwt_secret
 from components.video_backend import _properties, hosts_entry
 from tests.values import load
 

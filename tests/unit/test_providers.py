@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components import providers
-from components.problems import Problem, pulumi_command
+from components.config import providers
+from components.config.problems import Problem, pulumi_command
 
 PASSWORD = "hunter2-6e2f0a41"
 REGISTRY = {"address": "r.example.org", "username": "u"}

@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from components import services, topology
-from components.problems import SettingsError
-from components.services import rabbitmq
+from components.config.problems import SettingsError
+from components.stack import services, topology
+from components.stack.services import rabbitmq
 from tests.values import STATISTICS, load
 
 EMBEDDED = {"rabbitMq": "embedded", "enableStatistics": "true"}

@@ -6,9 +6,10 @@ from typing import Final
 
 import pytest
 
-from components import firewall, rules
-from components.problems import SettingsError, pulumi_command
-from components.settings import KEYS
+from components.config import rules
+from components.config.problems import SettingsError, pulumi_command
+from components.config.settings import KEYS
+from components.stack import firewall
 from tests.values import DNS, DOMAIN, STATISTICS, load
 
 LAN: Final = {"dockerHostAddress": "192.168.1.5"}

@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from components import services
-from components.services.web import custom_config
-from components.spec import ContainerSpec, SecretRef
+from components.stack import services
+from components.stack.services.web import custom_config
+from components.stack.spec import ContainerSpec, SecretRef
 from tests.unit.image_variables import PASSED_BUT_UNREAD, READ
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL, load
 

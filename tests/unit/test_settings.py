@@ -9,10 +9,10 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.checks import Invalid
-from components.keys import Secret
-from components.problems import Problem, SettingsError, pulumi_command
-from components.settings import ENCRYPTED, KEYS, Settings, camel_case
+from components.config.checks import Invalid
+from components.config.keys import Secret
+from components.config.problems import Problem, SettingsError, pulumi_command
+from components.config.settings import ENCRYPTED, KEYS, Settings, camel_case
 from tests.unit.given import GOOD
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
 

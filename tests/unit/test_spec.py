@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import services
-from components.single_host import go_duration
-from components.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, VolumeSpec
+from components.resources.docker_host import go_duration
+from components.stack import services
+from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, VolumeSpec
 from tests.pem import certificate
 from tests.values import OWN_SECRETS, STATISTICS, load
 
@@ -105,7 +105,7 @@ def test_the_order_of_the_environment_does_not_matter() -> None:
 def test_the_fingerprint_is_the_same_in_every_run() -> None:
     """It is a label in the state: one that differed between runs would replace containers for nothing."""
     assert re.fullmatch(r"[0-9a-f]{16}", BASE.fingerprint)
-    code = f"from components.spec import *; print(({BASE!r}).fingerprint)"
+    code = f"from components.stack.spec import *; print(({BASE!r}).fingerprint)"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
     assert run.stdout.decode().strip() == BASE.fingerprint

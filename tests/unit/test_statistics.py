@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.statistics import lua_string, render_statistics_lua
+from components.stack.statistics_file import lua_string, render_statistics_lua
 
 INTERPRETERS: Final = [
     name for name in ("lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit") if shutil.which(name) is not None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 
-from components import topology
-from components.keys import Secret
-from components.problems import SettingsError
-from components.services import web
-from components.settings import ENCRYPTED
-from components.spec import FileSpec, SecretRef
+from components.config.keys import Secret
+from components.config.problems import SettingsError
+from components.config.settings import ENCRYPTED
+from components.stack import topology
+from components.stack.services import web
+from components.stack.spec import FileSpec, SecretRef
 from tests.pem import certificate
 from tests.values import DOMAIN, load
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import pytest
 
-from components import firewall, services, topology
-from components.problems import SettingsError
-from components.services import coturn
-from components.spec import ContainerSpec, SecretRef
+from components.config.problems import SettingsError
+from components.stack import firewall, services, topology
+from components.stack.services import coturn
+from components.stack.spec import ContainerSpec, SecretRef
 from components.video_backend import turn_urls
 from tests.values import DOMAIN, OWN_SECRETS, TLS_OWN, TURN_EXTERNAL, load
 

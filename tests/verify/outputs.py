@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.statistics import render_statistics_lua
+from components.stack.statistics_file import render_statistics_lua
 from tests.prosody.configuration import AUDIENCE, DOMAIN, ISSUER, SECRET
 
 HOST: Final = "video.verify.test"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from components.statistics import render_statistics_lua
+from components.stack.statistics_file import render_statistics_lua
 from ops.verify.stack import Stack
 from tests.prosody.configuration import Broker as BrokerSettings
 from tests.prosody.configuration import Setup
@@ -45,7 +45,7 @@ config.disableThirdPartyRequests = true;
 config.p2p = config.p2p || {{}};
 config.p2p.stunServers = [];
 """
-"""As the web image renders it, with the additions of components/services/web.py."""
+"""As the web image renders it, with the additions of components/stack/services/web.py."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ import pytest
 
 from ops.__main__ import main
 from ops.errors import OpsError
-from ops.local import Place
+from ops.project.state import Place
 from ops.verify import report, source
 from ops.verify.checks import CHECKS
 from ops.verify.context import Context

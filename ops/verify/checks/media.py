@@ -17,7 +17,7 @@ import socket
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Final
 
-from components.addresses import is_private
+from components.config.addresses import is_private
 from ops.verify import net, stun
 from ops.verify.checks.rooms import SEE_SIGN_IN, TEST_ROOM, opened
 from ops.verify.context import Context, new_room

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-from components.addresses import IpAddress
+from components.config.addresses import IpAddress
 from ops.verify import net
 from ops.verify.context import Context
 from ops.verify.net import Unreachable

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from components import topology
-from components.addresses import is_private
+from components.config.addresses import is_private
+from components.stack import topology
 from ops.verify import net, stun
 from ops.verify.context import TOKEN_SECONDS, Context, new_room
 from ops.verify.net import Unreachable

@@ -1,0 +1,139 @@
+"""Configuration of the providers: which Docker host, and whether Cloudflare's token is there.
+
+Owns what this program looks up in the `docker:` and `cloudflare:` namespaces. Does not read the
+configuration itself: `settings` hands it over.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final
+
+from components.config.addresses import is_docker_url
+from components.config.problems import Problem
+
+_DOCKER: Final = {
+    "host": "host",
+    "context": "context",
+    "sshOpts": "ssh_opts",
+    "certPath": "cert_path",
+    "caMaterial": "ca_material",
+    "certMaterial": "cert_material",
+    "keyMaterial": "key_material",
+    "registryAuth": "registry_auth",
+}
+_STRUCTURED: Final = ("sshOpts", "registryAuth")
+_REGISTRY: Final = ("address", "username", "password", "authDisabled", "configFile", "configFileContent")
+_REGISTRY_SECRETS: Final = ("password", "configFileContent")
+PLAIN_TEXT: Final = "an encrypted value: here it stands in plain text"
+CLOUDFLARE_TOKEN: Final = "cloudflare:apiToken"
+_SECRETS: Final = (
+    "docker:keyMaterial",
+    CLOUDFLARE_TOKEN,
+    "cloudflare:apiKey",
+    "cloudflare:apiUserServiceKey",
+)
+_TOKEN_VARIABLE: Final = "CLOUDFLARE_API_TOKEN"
+
+
+_KEYS: Final[Mapping[str, Collection[str]]] = {
+    "docker": tuple(_DOCKER),
+    "cloudflare": ("apiToken", "apiKey", "apiUserServiceKey", "baseUrl", "email", "userAgentOperatorSuffix"),
+}
+_NAMESPACES: Final = (*_KEYS, "random", "tls", "pulumi")
+"""Those of the providers in use, and the engine's own."""
+
+
+def docker_options(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of docker.Provider from the `docker:` namespace."""
+    found = {
+        argument: (key, stored[f"docker:{key}"]) for key, argument in _DOCKER.items() if stored.get(f"docker:{key}")
+    }
+    return {argument: json.loads(text) if key in _STRUCTURED else text for argument, (key, text) in found.items()}
+
+
+def docker_secrets(is_secret: Callable[[str], bool]) -> frozenset[str]:
+    """Those of them whose value is stored encrypted."""
+    return frozenset(argument for key, argument in _DOCKER.items() if is_secret(f"docker:{key}"))
+
+
+def unknown_keys(names: Collection[str], project: str) -> list[Problem]:
+    """Keys that nobody would read: of a namespace that is none here, or that its provider does not know."""
+    return [problem for name in sorted(names) for problem in _unknown_key(name, project)]
+
+
+def _unknown_key(name: str, project: str) -> Iterator[Problem]:
+    namespace, _, key = name.partition(":")
+    known = _KEYS.get(namespace, ())
+    if namespace not in (project, *_NAMESPACES):
+        nearest = difflib.get_close_matches(namespace.lower(), [project, *_NAMESPACES], n=1)
+        hint = f"did you mean {nearest[0]}:{key}?" if nearest else f"there are {project}, {', '.join(_NAMESPACES)}"
+        yield Problem(name, None, f"no such namespace; {hint}", remove=True)
+    elif known and key not in known:
+        nearest = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {namespace}:{nearest[0]}?" if nearest else f"{namespace} has {', '.join(known)}"
+        yield Problem(name, None, f"no such key; {hint}", remove=True)
+
+
+def plain_secrets(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
+    """Secrets that stand in plain text."""
+    found = [Problem(key, None, PLAIN_TEXT, secret=True) for key in _SECRETS if stored.get(key) and not is_secret(key)]
+    if not is_secret("docker:registryAuth"):
+        for number, one in enumerate(_list(stored.get("docker:registryAuth")) or []):
+            names = [name for name in _REGISTRY_SECRETS if isinstance(one, dict) and one.get(name)]
+            keys = [f"docker:registryAuth[{number}].{name}" for name in names]
+            found += [Problem(key, None, PLAIN_TEXT, secret=True, path=True) for key in keys]
+    return found
+
+
+def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
+    """What docker.Provider could not use."""
+    found = _host_problems(stored.get("docker:host") or "", encrypted=is_secret("docker:host"))
+    options = _list(stored.get("docker:sshOpts"))
+    if options is None or not all(isinstance(one, str) for one in options):
+        allowed = """a list of texts, in the stack file such as ["-p", "22"]"""
+        found.append(Problem("docker:sshOpts", None, allowed, remove=True))
+    registries = _list(stored.get("docker:registryAuth"))
+    if registries is None or not all(map(_is_registry, registries)):
+        allowed = f"a list of maps, each with address and some of {', '.join(_REGISTRY[1:])}"
+        found.append(Problem("docker:registryAuth", None, allowed, remove=True))
+    return found
+
+
+def _host_problems(host: str, *, encrypted: bool) -> list[Problem]:
+    scheme, _, rest = host.partition("://")
+    credentials = scheme in ("tcp", "ssh") and ":" in rest.rpartition("@")[0]
+    if not host or (is_docker_url(host) and not credentials):
+        return []
+    given = "a URL with credentials" if "@" in host else "a list or map" if host[0] in "[{" else repr(host)
+    allowed = "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; no password: ssh asks its agent or a key file"
+    return [Problem("docker:host", None if encrypted else given, allowed, example="ssh://USER@HOST")]
+
+
+def _list(text: str | None) -> list[Any] | None:
+    """The list that `text` is in JSON, as the engine hands lists over; None where it is another thing."""
+    try:
+        value = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _is_registry(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and "address" in one
+        and set(one) <= set(_REGISTRY)
+        and all(isinstance(value, str | bool) for value in one.values())
+    )
+
+
+def cloudflare_problems(stored: Mapping[str, Any]) -> list[Problem]:
+    """Whether the Cloudflare provider will find its token, here or in the environment."""
+    if stored.get(CLOUDFLARE_TOKEN) or os.environ.get(_TOKEN_VARIABLE):
+        return []
+    allowed = f"required because dnsZone is set: a token that may edit the zone's DNS, here or as {_TOKEN_VARIABLE}"
+    return [Problem(CLOUDFLARE_TOKEN, None, allowed, secret=True)]

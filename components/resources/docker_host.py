@@ -1,0 +1,191 @@
+"""The placement on one Docker host: ContainerSpec → docker.Container, with network and volumes.
+
+Owns every argument and option of these resources, and so the ways around the provider's traps: some changes are
+"updated" without being applied, the default stop is SIGKILL, dependants keep a dead session, and a failed first
+start stays failed. Decides nothing about the services themselves (`services`).
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_docker as docker
+
+from components.resources import diagnosis
+from components.stack import topology
+from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, SecretRef, Value
+
+LABEL_STACK: Final = "videobackend.stack"
+LABEL_ROLE: Final = "videobackend.role"
+LABEL_SPEC: Final = "videobackend.spec"
+LABEL_SESSION: Final = "videobackend.session"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where to place: names, secrets and the Docker host.
+
+    Args:
+        name: logical prefix of the resources.
+        stack: the stack; physical names carry it, so that stacks can share a host.
+        secrets: what a SecretRef resolves to.
+        docker_host: the host's URL for hints, None for the default one.
+        parent: the component that the resources belong to.
+    """
+
+    name: str
+    stack: str
+    secrets: Mapping[str, pulumi.Output[str]]
+    docker_host: str | None
+    parent: pulumi.Resource
+
+    def physical(self, role: str) -> str:
+        """The name on the Docker host."""
+        return f"{self.name}-{self.stack}-{role}"
+
+    def place(self, specs: Sequence[ContainerSpec]) -> dict[str, docker.Container]:
+        """Makes the networks, then each service after the ones it waits for; by role."""
+        networks = {name: self._network(name) for name in dict.fromkeys(one for spec in specs for one in spec.networks)}
+        volumes: dict[str, docker.Volume] = {}
+        placed: dict[str, docker.Container] = {}
+        for spec in specs:
+            for one in spec.volumes:
+                if one.name not in volumes:
+                    volumes[one.name] = self._volume(one.name, spec.role)
+            placed[spec.role] = self._container(spec, networks, volumes, placed)
+        return placed
+
+    def _network(self, name: str) -> docker.Network:
+        main = name == topology.NETWORK
+        return docker.Network(
+            f"{self.name}-network" if main else f"{self.name}-{name}-network",
+            name=self.physical(name),
+            driver="bridge",
+            # Only calls need the world outside.
+            internal=not main,
+            labels=[docker.NetworkLabelArgs(label=LABEL_STACK, value=self.stack)],
+            opts=pulumi.ResourceOptions(parent=self.parent, delete_before_replace=True),
+        )
+
+    def _container(
+        self,
+        spec: ContainerSpec,
+        networks: Mapping[str, docker.Network],
+        volumes: Mapping[str, docker.Volume],
+        placed: Mapping[str, docker.Container],
+    ) -> docker.Container:
+        name = self.physical(spec.role)
+        image = docker.RemoteImage(
+            f"{self.name}-{spec.role}-image",
+            name=spec.image,
+            # Another stack may run it, and the next `up` would fetch it again.
+            keep_locally=True,
+            opts=pulumi.ResourceOptions(
+                parent=self.parent,
+                hooks=pulumi.ResourceHookBinding(
+                    on_error=[diagnosis.image_hook(f"{self.name}-{spec.role}-image-diagnosis", spec.image)]
+                ),
+            ),
+        )
+        hook = diagnosis.container_hook(f"{self.name}-{spec.role}-diagnosis", spec, name, self.docker_host)
+        return docker.Container(
+            f"{self.name}-{spec.role}",
+            name=name,
+            image=spec.image,
+            hostname=None if spec.host_network else spec.role,
+            network_mode="host" if spec.host_network else None,
+            command=list(spec.command) or None,
+            user=spec.user,
+            envs=[_assignment(key, self._resolve(value)) for key, value in sorted(spec.environment.items())],
+            labels=self._labels(spec, placed),
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=networks[one].name, aliases=list(spec.aliases))
+                for one in spec.networks
+            ]
+            or None,
+            ports=[
+                docker.ContainerPortArgs(internal=one.internal, external=one.external, protocol=one.protocol, ip=one.ip)
+                for one in spec.ports
+            ],
+            uploads=[self._upload(one) for one in spec.files],
+            volumes=[
+                docker.ContainerVolumeArgs(
+                    volume_name=volumes[one.name].name, container_path=one.path, read_only=one.read_only or None
+                )
+                for one in spec.volumes
+            ],
+            tmpfs=dict(spec.tmpfs),
+            read_only=spec.read_only,
+            healthcheck=_healthcheck(spec.health),
+            wait=True,
+            wait_timeout=spec.health.deadline,
+            restart=spec.restart,
+            log_driver="json-file",
+            log_opts={"max-size": spec.log_max_size, "max-file": str(spec.log_max_files)},
+            destroy_grace_seconds=spec.stop_grace,
+            opts=pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=[image, *(placed[role] for role in spec.starts_after)],
+                # The name and the published ports can be held by one container only.
+                delete_before_replace=True,
+                # A container that never became healthy is in the state with an init error: make it anew.
+                replace_on_changes=["#initerror"],
+                hooks=pulumi.ResourceHookBinding(on_error=[hook]),
+            ),
+        )
+
+    def _labels(self, spec: ContainerSpec, placed: Mapping[str, docker.Container]) -> list[docker.ContainerLabelArgs]:
+        labels: dict[str, pulumi.Input[str]] = {
+            LABEL_STACK: self.stack,
+            LABEL_ROLE: spec.role,
+            LABEL_SPEC: spec.fingerprint,
+        }
+        if spec.session_with is not None:
+            labels[LABEL_SESSION] = placed[spec.session_with].id
+        return [docker.ContainerLabelArgs(label=label, value=value) for label, value in sorted(labels.items())]
+
+    def _volume(self, name: str, role: str) -> docker.Volume:
+        return docker.Volume(
+            f"{self.name}-{name}",
+            name=self.physical(name),
+            labels=[
+                docker.VolumeLabelArgs(label=LABEL_STACK, value=self.stack),
+                docker.VolumeLabelArgs(label=LABEL_ROLE, value=role),
+            ],
+            opts=pulumi.ResourceOptions(parent=self.parent),
+        )
+
+    def _upload(self, file: FileSpec) -> docker.ContainerUploadArgs:
+        if isinstance(file.content, bytes):
+            return docker.ContainerUploadArgs(file=file.path, content_base64=b64encode(file.content).decode())
+        return docker.ContainerUploadArgs(file=file.path, content=self._resolve(file.content))
+
+    def _resolve(self, value: Value) -> pulumi.Input[str]:
+        return self.secrets[value.name] if isinstance(value, SecretRef) else value
+
+
+def _assignment(name: str, value: pulumi.Input[str]) -> pulumi.Input[str]:
+    return f"{name}={value}" if isinstance(value, str) else pulumi.Output.concat(name, "=", value)
+
+
+def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs:
+    return docker.ContainerHealthcheckArgs(
+        tests=list(health.command),
+        interval=go_duration(health.interval),
+        timeout=go_duration(health.timeout),
+        start_period=go_duration(health.start_period),
+        retries=health.retries,
+    )
+
+
+def go_duration(seconds: int) -> str:
+    """Whole seconds in Go's canonical spelling: another one (`60s` for `1m0s`) differs after each refresh."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

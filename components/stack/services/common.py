@@ -1,0 +1,49 @@
+"""What every Jitsi service shares: health check by curl, clock, logs and restart policy."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from components.config.settings import Settings
+from components.stack import images, topology
+from components.stack.spec import HealthSpec
+
+
+class Shared(TypedDict):
+    """Arguments of ContainerSpec that are the same for all."""
+
+    role: str
+    image: str
+    tmpfs: dict[str, str]
+    restart: str
+    log_max_size: str
+    log_max_files: int
+
+
+def shared(settings: Settings, role: str) -> Shared:
+    """The shared arguments for one role."""
+    return Shared(
+        role=role,
+        image=images.jitsi(settings, role),
+        tmpfs=dict(topology.TMPFS),
+        restart=settings.restart_policy,
+        log_max_size=settings.log_max_size,
+        log_max_files=settings.log_max_files,
+    )
+
+
+def http_health(port: int, path: str, *, tls: bool = False, interval: int = 3) -> HealthSpec:
+    """A health check that asks the service itself, with tls whoever signed its certificate; curl is in every Jitsi image."""
+    options = ("--fail", "--silent", "--show-error", "--output", "/dev/null", *(["--insecure"] if tls else []))
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"
+    return HealthSpec(command=("CMD", "curl", *options, url), interval=interval)
+
+
+def tcp_health(port: int, address: str = "127.0.0.1") -> HealthSpec:
+    """A health check for an image without curl but with bash: something listens."""
+    return HealthSpec(command=("CMD", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"))
+
+
+def flag(value: bool) -> str:
+    """A switch as the images' templates read it."""
+    return "1" if value else "0"

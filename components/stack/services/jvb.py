@@ -1,0 +1,47 @@
+"""jvb: the video bridge, which forwards sound and picture."""
+
+from __future__ import annotations
+
+from components.config.settings import Settings
+from components.stack import topology
+from components.stack.services.common import http_health, shared
+from components.stack.spec import ContainerSpec, PortSpec, SecretRef, Value
+
+
+def spec(settings: Settings) -> ContainerSpec:
+    """The jvb container; its media port is the same inside and outside, as the bridge advertises it."""
+    return ContainerSpec(
+        **shared(settings, topology.JVB),
+        environment=_environment(settings),
+        health=http_health(topology.JVB_REST_PORT, "/about/health"),
+        aliases=(topology.JVB,),
+        ports=tuple(
+            PortSpec(internal=settings.jvb_port, external=settings.jvb_port, protocol="udp", ip=str(ip))
+            for ip in settings.jvb_bind_address
+        ),
+        read_only=True,
+        starts_after=(topology.PROSODY,),
+        session_with=topology.PROSODY,
+    )
+
+
+def _environment(settings: Settings) -> dict[str, Value]:
+    environment: dict[str, Value] = {
+        "JVB_AUTH_USER": topology.JVB_AUTH_USER,
+        "JVB_AUTH_PASSWORD": SecretRef("jvb_auth_password"),
+        "JVB_BREWERY_MUC": topology.JVB_BREWERY_MUC,
+        "JVB_PORT": str(settings.jvb_port),
+        "XMPP_SERVER": topology.XMPP_SERVER,
+        "XMPP_PORT": str(topology.PROSODY_C2S_PORT),
+        "XMPP_AUTH_DOMAIN": topology.XMPP_AUTH_DOMAIN,
+        "XMPP_INTERNAL_MUC_DOMAIN": topology.XMPP_INTERNAL_MUC_DOMAIN,
+        "TZ": settings.time_zone,
+    }
+    if settings.addresses:
+        environment["JVB_ADVERTISE_IPS"] = ",".join(map(str, settings.addresses))
+    if settings.stun_servers:
+        environment["JVB_STUN_SERVERS"] = ",".join(settings.stun_servers)
+    else:
+        # An empty server list would make the image ask a server of the Jitsi project.
+        environment["JVB_DISABLE_STUN"] = "1"
+    return environment

@@ -1,0 +1,126 @@
+"""web: nginx and the Jitsi Meet front end.
+
+Owns its environment, ports and the additions to config.js. The page's own settings that no variable of the
+image reaches go into custom-config.js, which the image appends to the config.js it renders.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from components.config import branding
+from components.config.settings import Settings
+from components.stack import topology
+from components.stack.services.common import flag, http_health, shared
+from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, Value, VolumeSpec
+
+USER: Final = "1000:1000"
+"""The image's user (`s6`), who owns what is on its volume."""
+
+
+def spec(settings: Settings) -> ContainerSpec:
+    """The web container; it proxies to prosody by name, so it starts on its own."""
+    ports = {topology.WEB_HTTP_PORT: settings.http_port}
+    if settings.tls_mode != "proxy":
+        ports[topology.WEB_HTTPS_PORT] = settings.https_port
+    return ContainerSpec(
+        **shared(settings, topology.WEB),
+        environment=_environment(settings),
+        health=_health(settings),
+        aliases=(topology.WEB, topology.XMPP_DOMAIN),
+        ports=tuple(
+            PortSpec(internal=internal, external=external, ip=str(ip))
+            for internal, external in ports.items()
+            for ip in settings.web_bind_address
+        ),
+        files=_files(settings),
+        volumes=(storage(),),
+    )
+
+
+def _health(settings: Settings) -> HealthSpec:
+    """The page. nginx writes each check into the container's log, and nothing waits for web, so they are few."""
+    if settings.tls_mode != "letsencrypt":
+        return http_health(topology.WEB_HTTP_PORT, "/", interval=10)
+    # While it gets a certificate, acme.sh answers plain HTTP in nginx's place.
+    return http_health(topology.WEB_HTTPS_PORT, "/", tls=True, interval=10)
+
+
+def storage(*, read_only: bool = False) -> VolumeSpec:
+    """The volume with the image's certificates."""
+    return VolumeSpec(name="web-storage", path=topology.WEB_STORAGE, read_only=read_only)
+
+
+def _acme_server(settings: Settings) -> str:
+    """The directory URL of the authority (https://letsencrypt.org/docs/acme-protocol-updates/)."""
+    staging = "acme-staging-v02" if settings.letsencrypt_use_staging else "acme-v02"
+    return settings.letsencrypt_acme_server or f"https://{staging}.api.letsencrypt.org/directory"
+
+
+def letsencrypt_files(settings: Settings) -> tuple[str, str]:
+    """Where on that volume the image keeps the certificate chain and private key that it gets by ACME."""
+    folder = f"{topology.WEB_STORAGE}/acme-certs/{settings.public_url.host}"
+    return f"{folder}/fullchain.pem", f"{folder}/key.pem"
+
+
+def _environment(settings: Settings) -> dict[str, Value]:
+    environment: dict[str, Value] = {
+        "PUBLIC_URL": settings.public_url.origin,
+        "ENABLE_AUTH": flag(settings.enable_auth),
+        "ENABLE_GUESTS": flag(settings.enable_guests),
+        "ENABLE_BREAKOUT_ROOMS": flag(settings.enable_breakout_rooms),
+        "ENABLE_PREJOIN_PAGE": flag(settings.enable_prejoin_page),
+        "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
+        # The image redirects to https without a port, so only the standard one can be reached that way.
+        "ENABLE_HTTP_REDIRECT": flag(settings.tls_mode != "proxy" and settings.public_url.port == 443),
+        "ENABLE_LETSENCRYPT": flag(settings.tls_mode == "letsencrypt"),
+        "DISABLE_HTTPS": flag(settings.tls_mode == "proxy"),
+        "ENABLE_XMPP_WEBSOCKET": "1",
+        "XMPP_DOMAIN": topology.XMPP_DOMAIN,
+        "XMPP_MUC_DOMAIN": topology.XMPP_MUC_DOMAIN,
+        "XMPP_GUEST_DOMAIN": topology.XMPP_GUEST_DOMAIN,
+        "XMPP_HIDDEN_DOMAIN": topology.XMPP_HIDDEN_DOMAIN,
+        "XMPP_BOSH_URL_BASE": topology.XMPP_BOSH_URL_BASE,
+        # Docker's own resolver. It vouches for an address ten minutes long, and prosody may have another by then.
+        "NGINX_RESOLVER": "127.0.0.11 valid=5s",
+        "TZ": settings.time_zone,
+    }
+    if settings.tls_mode == "letsencrypt":
+        environment["LETSENCRYPT_DOMAIN"] = settings.public_url.host
+        environment["LETSENCRYPT_EMAIL"] = settings.letsencrypt_email or ""
+        environment["LETSENCRYPT_USE_STAGING"] = flag(settings.letsencrypt_use_staging)
+        # Unless told, the image's acme.sh (3.0.7) asks ZeroSSL.
+        environment["LETSENCRYPT_ACME_SERVER"] = _acme_server(settings)
+    if settings.branding_dir is not None and branding.read(settings.branding_dir).dynamic:
+        environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
+    if settings.stun_servers:
+        environment["P2P_STUN_SERVERS"] = ",".join(settings.stun_servers)
+    return environment
+
+
+def _files(settings: Settings) -> tuple[FileSpec, ...]:
+    config = custom_config(settings)
+    files: list[FileSpec] = []
+    if settings.branding_dir is not None:
+        own = branding.read(settings.branding_dir)
+        config += own.config
+        files += own.files
+    if settings.provides_certificate:
+        files.append(FileSpec(path=topology.WEB_CERTIFICATE, content=SecretRef("tls_certificate")))
+        files.append(FileSpec(path=topology.WEB_PRIVATE_KEY, content=SecretRef("tls_private_key")))
+    return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config), *files)
+
+
+def custom_config(settings: Settings) -> str:
+    """Additions to config.js: no third party unless the operator names one."""
+    lines = [
+        "// Written by videobackend.",
+        "config.disableThirdPartyRequests = true;",
+    ]
+    if not settings.stun_servers:
+        lines += [
+            "// Without this, peer-to-peer calls ask a STUN server of the Jitsi project.",
+            "config.p2p = config.p2p || {};",
+            "config.p2p.stunServers = [];",
+        ]
+    return "\n".join(lines) + "\n"

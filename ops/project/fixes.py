@@ -1,0 +1,61 @@
+"""How a problem of a stack file is mended where make keeps the stack's state, in words that work as typed.
+
+Owns which of the two files a value has to change in: the tracked one, or this machine's copy of it. A stack with a
+backend of its own has one file, and plain `pulumi config` mends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.config.problems import Problem, SettingsError, shell
+from ops.project import stackfile, state
+from ops.project.state import Place
+
+
+def worded(
+    error: SettingsError, place: Place, tracked: Mapping[str, Any], judged: Mapping[str, Any] | None = None
+) -> SettingsError:
+    """The same problems with the words for this stack.
+
+    Args:
+        error: what is wrong.
+        place: where the stack is.
+        tracked: content of its tracked file.
+        judged: content of the copy, where that was judged.
+    """
+    if not place.embedded:
+        return error
+    names = {stackfile.full_key(str(name), error.project): name for name in tracked.get("config") or {}}
+    copy = stackfile.namespaced(judged or {}, error.project)
+    local_keys = {
+        key for key, value in copy.items() if key not in names or not state.same(value, tracked["config"][names[key]])
+    }
+
+    def mend(problem: Problem) -> str:
+        key = problem.key.partition("[")[0] if problem.path else problem.key
+        full = stackfile.full_key(key, error.project)
+        command = config_command(place.stack, problem.words)
+        if problem.secret:
+            if full not in names or stackfile.has_secret(tracked["config"][names[full]]):
+                return command
+            remove = f"remove {problem.key} from {place.tracked.name}"
+            return remove if stackfile.has_secret(copy.get(full)) else f"{remove}, then: {command}"
+        if full in local_keys or (problem.remove and full not in names):
+            return command
+        if problem.remove:
+            return f"remove {shell([key])} from {place.tracked.name}"
+        return f"in {place.tracked.name}: {names.get(full, full)}: {problem.example or 'VALUE'}"
+
+    return SettingsError(error.stack, error.project, error.problems, mend)
+
+
+def config_command(stack: str, words: Sequence[str]) -> str:
+    """`make config` with the words of a `pulumi config`; make takes a `$$` for one `$`."""
+    return make(stack, "config", f"ARGS={shell([shell(words).replace('$', '$$')])}")
+
+
+def make(stack: str, target: str, *rest: str) -> str:
+    """The make command as an operator types it."""
+    return " ".join(["make", target, *([] if stack == "dev" else [f"STACK={stack}"]), *rest])

@@ -1,0 +1,310 @@
+"""The embedded defaults of a stack that brings no backend of its own: all of them live in `.local/`.
+
+Owns `.local/`: state, passphrase, the machine's own copy of the stack file, the downloaded CLI; and the rule when
+these are used. Nothing outside `.local/` is written, no global login is made. Does not run the stack (`run`).
+
+The engine writes the salt of the passphrase, and every `config set`, into the stack file. So that a tracked file
+stays as it is, the engine gets a copy of it, `.local/Pulumi.<stack>.yaml`. Before each command the copy takes over
+what changed in the tracked file since the last time; what was set on this machine stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ops.errors import OpsError
+from ops.project import stackfile
+
+DIRECTORY: Final = stackfile.LOCAL
+SALT: Final = "encryptionsalt"
+_OWN_SECRETS: Final = (SALT, "secretsprovider", "encryptedkey")
+_HEADER: Final = (
+    "# Made by make from {tracked} and what was set on this machine.\n"
+    "# Edit {tracked}, or: make config STACK={stack} ARGS='set KEY VALUE'\n"
+)
+_ABSENT: Final = object()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the engine finds state and configuration of one stack.
+
+    Args:
+        stack: its name.
+        root: the project's directory.
+        embedded: True for state and passphrase in `.local/`, False for the operator's own backend.
+        note: why it is not embedded, where the operator might wonder.
+    """
+
+    stack: str
+    root: Path
+    embedded: bool
+    note: str = ""
+
+    @property
+    def directory(self) -> Path:
+        return self.root / DIRECTORY
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "state"
+
+    @property
+    def passphrase(self) -> Path:
+        return self.directory / "passphrase"
+
+    @property
+    def tracked(self) -> Path:
+        """The stack file under version control."""
+        return self.root / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def config_file(self) -> Path:
+        """The stack file that the engine gets."""
+        return self.directory / self.tracked.name if self.embedded else self.tracked
+
+    @property
+    def base(self) -> Path:
+        """The tracked file's configuration as the copy last took it over."""
+        return self.directory / f"Pulumi.{self.stack}.base.yaml"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The stack in the embedded state, as the engine's file backend names it."""
+        project = str(stackfile.read_project(self.root)["name"])
+        return self.state / ".pulumi" / "stacks" / project / f"{self.stack}.json"
+
+    @property
+    def exists(self) -> bool:
+        """Whether the embedded state holds the stack."""
+        return self.checkpoint.exists()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the embedded state holds no resource of the stack."""
+        if not self.exists:
+            return True
+        latest = json.loads(self.checkpoint.read_text(encoding="utf-8"))["checkpoint"].get("latest") or {}
+        return not latest.get("resources")
+
+
+def backend_url(root: Path) -> str:
+    """The embedded state as the engine's URL."""
+    return (root / DIRECTORY / "state").as_uri()
+
+
+def place_of(stack: str, environ: Mapping[str, str], root: Path = stackfile.ROOT) -> Place:
+    """Whether the stack has a backend of its own; raises OpsError for no such stack, or where both would fit."""
+    tracked = stackfile.read(stackfile.path_of(stack, root))
+    url = environ.get("PULUMI_BACKEND_URL")
+    chosen = bool(url and url != backend_url(root)) or bool(environ.get("PULUMI_ACCESS_TOKEN"))
+    chosen = chosen or bool((stackfile.read_project(root).get("backend") or {}).get("url"))
+    place = Place(stack, root, embedded=not chosen)
+    own = [key for key in _OWN_SECRETS if tracked.get(key)]
+    if chosen or not own:
+        return place
+    if place.exists:
+        raise OpsError(
+            f"{place.tracked.name} has {own[0]}, which belongs to a backend of its own, and {DIRECTORY}/state has this "
+            f"stack too: set PULUMI_BACKEND_URL for the one; for the other remove {own[0]} from the file and set its "
+            f"secrets with: make config STACK={stack} ARGS='set --secret KEY'"
+        )
+    note = f"{place.tracked.name} has {own[0]}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
+    return Place(stack, root, embedded=False, note=note)
+
+
+def environment(place: Place, environ: Mapping[str, str], cli: Path) -> dict[str, str]:
+    """The engine's environment: the operator's, and with embedded defaults what points to them."""
+    child = {"PULUMI_SKIP_UPDATE_CHECK": "true", **environ}
+    if cli.is_relative_to(place.directory):
+        child["PATH"] = f"{cli.parent}{os.pathsep}{environ.get('PATH', '')}"
+    if place.embedded:
+        child |= embedded_environment(place, environ)
+    return child
+
+
+def embedded_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that make any `pulumi` command use the embedded state and the machine's copy of the stack file."""
+    found = {
+        "PULUMI_BACKEND_URL": backend_url(place.root),
+        "PULUMI_OPTION_STACK": place.stack,
+        "PULUMI_OPTION_CONFIG_FILE": str(place.config_file),
+    }
+    if "PULUMI_CONFIG_PASSPHRASE" not in environ:
+        found["PULUMI_CONFIG_PASSPHRASE_FILE"] = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or str(place.passphrase)
+    return found
+
+
+def merge(
+    tracked: Mapping[str, Any], base: Mapping[str, Any], copy: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """The copy's next configuration, and the keys whose local value gives way.
+
+    A key that changed in the tracked file since the last time comes from there; any other keeps what the copy has,
+    so that what was set or removed on this machine stays. So does a value of this machine's own whose key left the
+    tracked file: a secret that stood there in plain text is set here first, and removed there then.
+
+    Args:
+        tracked: configuration of the tracked file now, keys with namespace.
+        base: the same when the copy was last made.
+        copy: configuration of the copy.
+    """
+    merged: dict[str, Any] = {}
+    dropped = []
+    for key in dict.fromkeys([*tracked, *base, *copy]):
+        now, before, here = (one.get(key, _ABSENT) for one in (tracked, base, copy))
+        own = here is not _ABSENT and not same(here, before)
+        value = here if same(now, before) or (own and now is _ABSENT) else now
+        if value is not _ABSENT:
+            merged[key] = value
+        if not same(here, before) and not same(here, value):
+            dropped.append(key)
+    return merged, sorted(dropped)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same to the engine, which writes 8000 back as "8000"."""
+    if _ABSENT in (one, other):
+        return one is other
+    texts = [value if isinstance(value, str) else json.dumps(value, sort_keys=True) for value in (one, other)]
+    return texts[0] == texts[1]
+
+
+def with_local_secrets(place: Place, tracked: Mapping[str, Any]) -> dict[str, Any]:
+    """The tracked file's content, and secrets that were set on this machine alone, for a plan to count as present."""
+    if not (place.embedded and place.config_file.exists()):
+        return dict(tracked)
+    project = stackfile.read_project(place.root)["name"]
+    copy = stackfile.namespaced(stackfile.read(place.config_file), project)
+    secret = {key: value for key, value in copy.items() if stackfile.has_secret(value)}
+    return {**tracked, "config": {**secret, **stackfile.namespaced(tracked, project)}}
+
+
+def next_copy(place: Place) -> tuple[dict[str, Any], list[str]]:
+    """Content of the copy as it has to be now, and the keys whose local value gave way to the tracked file's."""
+    project = stackfile.read_project(place.root)["name"]
+    tracked = stackfile.read(place.tracked)
+    copy = stackfile.read(place.config_file) if place.config_file.exists() else {}
+    base = stackfile.read(place.base) if copy and place.base.exists() else {}
+    tracked_config, base_config, copy_config = (stackfile.namespaced(one, project) for one in (tracked, base, copy))
+    config, dropped = merge(tracked_config, base_config, copy_config)
+    own: dict[str, Any] = {key: copy[key] for key in _OWN_SECRETS if key in copy}
+    return {**tracked, **own, "config": config}, dropped
+
+
+def write_copy(place: Place, content: Mapping[str, Any]) -> None:
+    """Writes the copy, and remembers the tracked configuration that went into it."""
+    make_directory(place)
+    project = stackfile.read_project(place.root)["name"]
+    header = _HEADER.format(tracked=place.tracked.name, stack=place.stack)
+    base = {"config": stackfile.namespaced(stackfile.read(place.tracked), project)}
+    for path, text in (
+        (place.config_file, header + yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)),
+        (place.base, yaml.safe_dump(base, sort_keys=False, allow_unicode=True)),
+    ):
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def make_directory(place: Place) -> None:
+    """`.local/`, for its owner alone: it holds the passphrase, and the state's file backend writes for all to read."""
+    place.directory.mkdir(mode=0o700, exist_ok=True)
+    place.directory.chmod(0o700)
+
+
+def ensure_passphrase(place: Place, environ: Mapping[str, str]) -> None:
+    """A random passphrase, unless the operator has one. Raises OpsError where the state's own is lost."""
+    if environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") not in (None, "", str(place.passphrase)):
+        return
+    if "PULUMI_CONFIG_PASSPHRASE" in environ or place.passphrase.exists():
+        return
+    if place.exists:
+        raise OpsError(
+            f"{DIRECTORY}/passphrase is gone, and {DIRECTORY}/state cannot be read without it: put it back from a "
+            f"copy, or name it in PULUMI_CONFIG_PASSPHRASE_FILE"
+        )
+    make_directory(place)
+    place.passphrase.touch(mode=0o600, exist_ok=False)
+    place.passphrase.write_text(secrets.token_hex(32) + "\n")
+
+
+def initialise(place: Place, cli: Path, environ: Mapping[str, str]) -> None:
+    """Makes the stack in the embedded state, and takes the salt into the copy.
+
+    `pulumi stack init` knows no --config-file and would write the salt beside the project's Pulumi.yaml: it runs in a
+    directory of its own with a Pulumi.yaml of the same name.
+    """
+    make_directory(place)
+    place.state.mkdir(mode=0o700, exist_ok=True)
+    ensure_passphrase(place, environ)
+    if place.exists:
+        return
+    scratch = place.directory / "init"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    project = {"name": stackfile.read_project(place.root)["name"], "runtime": "python"}
+    (scratch / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+    salted = scratch / place.tracked.name
+    content, _ = next_copy(place)
+    if SALT in content:
+        salted.write_text(yaml.safe_dump({SALT: content[SALT]}))
+    child = environment(place, environ, cli)
+    child.pop("PULUMI_OPTION_STACK", None)
+    child.pop("PULUMI_OPTION_CONFIG_FILE", None)
+    run = subprocess.run(
+        [str(cli), "stack", "init", place.stack, "--no-select", "--non-interactive"],
+        cwd=scratch,
+        env=child,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise OpsError(f"cannot make stack {place.stack!r} in {DIRECTORY}/state: {run.stdout.strip()}")
+    write_copy(place, {**content, SALT: stackfile.read(salted)[SALT]})
+    shutil.rmtree(scratch)
+
+
+def find_cli(place: Place) -> Path:
+    """The Pulumi CLI on PATH, else the official release of the SDK's version in `.local/pulumi`.
+
+    Raises OpsError where it cannot be downloaded.
+    """
+    found = shutil.which("pulumi")
+    if found:
+        return Path(found)
+    home = place.directory / "pulumi"
+    cli = home / "bin" / "pulumi"
+    if cli.exists():
+        return cli
+    from pulumi import automation
+    from pulumi._version import version
+
+    make_directory(place)
+    print(
+        f"the Pulumi CLI is not on PATH: downloading v{version} into {DIRECTORY}/pulumi ...",
+        file=sys.stderr,
+        flush=True,
+    )
+    try:
+        automation.PulumiCommand.install(root=str(home), version=version)
+    except (OSError, subprocess.SubprocessError) as error:
+        output = (getattr(error, "output", None) or b"").decode(errors="replace").strip()
+        said = output.splitlines()[-1] if output else error
+        raise OpsError(
+            f"the Pulumi CLI is not on PATH and cannot be downloaded ({said}): connect to the network, or install it "
+            f"from https://www.pulumi.com/docs/install/"
+        ) from None
+    return cli
