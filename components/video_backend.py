@@ -15,7 +15,7 @@ from components.config.settings import Settings
 from components.resources.certificates import Certificates
 from components.resources.credentials import JWT_SECRET, RABBIT_PASSWORD, TURN_SECRET, Credentials
 from components.resources.docker_host import Placement
-from components.stack import firewall, services, topology
+from components.stack import facts, firewall, services, topology
 from components.stack.services import coturn, rabbitmq
 from components.stack.statistics_file import render_statistics_lua
 
@@ -64,6 +64,7 @@ class VideoBackend(pulumi.ComponentResource):
         outputs: dict[str, pulumi.Input[Any]] = {
             "publicUrl": settings.public_url.origin,
             "httpPort": settings.http_port,
+            "facts": facts.facts(settings, specs),
             "settings": {spec.role: spec.plain_environment for spec in specs},
             "containers": {spec.role: placement.physical(spec.role) for spec in specs},
             "statisticsConfig": secrets[STATISTICS_CONFIG],

@@ -43,6 +43,7 @@ COMPONENTS: Final = {
 OUTPUT_IS_SECRET: Final = {
     "publicUrl": False,
     "httpPort": False,
+    "facts": False,
     "settings": False,
     "hostsEntry": False,
     "dnsRecords": False,
@@ -59,6 +60,7 @@ OUTPUT_IS_SECRET: Final = {
 ALWAYS_THERE: Final = {
     "publicUrl",
     "httpPort",
+    "facts",
     "settings",
     "statisticsConfig",
     "videoServiceProperties",

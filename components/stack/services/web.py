@@ -51,7 +51,12 @@ def storage(*, read_only: bool = False) -> VolumeSpec:
     return VolumeSpec(name="web-storage", path=topology.WEB_STORAGE, read_only=read_only)
 
 
-def _acme_server(settings: Settings) -> str:
+def redirects_http(settings: Settings) -> bool:
+    """Whether plain HTTP leads to https. The image names no port then, so only the standard one can be reached so."""
+    return settings.tls_mode != "proxy" and settings.public_url.port == 443
+
+
+def acme_server(settings: Settings) -> str:
     """The directory URL of the authority (https://letsencrypt.org/docs/acme-protocol-updates/)."""
     staging = "acme-staging-v02" if settings.letsencrypt_use_staging else "acme-v02"
     return settings.letsencrypt_acme_server or f"https://{staging}.api.letsencrypt.org/directory"
@@ -71,8 +76,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "ENABLE_BREAKOUT_ROOMS": flag(settings.enable_breakout_rooms),
         "ENABLE_PREJOIN_PAGE": flag(settings.enable_prejoin_page),
         "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
-        # The image redirects to https without a port, so only the standard one can be reached that way.
-        "ENABLE_HTTP_REDIRECT": flag(settings.tls_mode != "proxy" and settings.public_url.port == 443),
+        "ENABLE_HTTP_REDIRECT": flag(redirects_http(settings)),
         "ENABLE_LETSENCRYPT": flag(settings.tls_mode == "letsencrypt"),
         "DISABLE_HTTPS": flag(settings.tls_mode == "proxy"),
         "ENABLE_XMPP_WEBSOCKET": "1",
@@ -90,7 +94,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         environment["LETSENCRYPT_EMAIL"] = settings.letsencrypt_email or ""
         environment["LETSENCRYPT_USE_STAGING"] = flag(settings.letsencrypt_use_staging)
         # Unless told, the image's acme.sh (3.0.7) asks ZeroSSL.
-        environment["LETSENCRYPT_ACME_SERVER"] = _acme_server(settings)
+        environment["LETSENCRYPT_ACME_SERVER"] = acme_server(settings)
     if settings.branding_dir is not None and branding.read(settings.branding_dir).dynamic:
         environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
     if settings.stun_servers:
