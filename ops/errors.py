@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class OpsError(Exception):
-    """A mistake or an obstacle that the operator can mend; its text is one line that says how."""
+    """A mistake or an obstacle that the operator can fix; its text is one line that says how."""

@@ -168,7 +168,7 @@ def check_running(settings: Settings, stack: str) -> None:
         if not status.startswith("Up ") or "(unhealthy)" in status or "(Paused)" in status:
             docker = " ".join(_docker(settings))
             raise OpsError(
-                f"{role} does not run as it should, and no change of the stack mends it ({status}): "
+                f"{role} does not run as it should, and no change of the stack fixes it ({status}): "
                 f"{docker} logs --tail 20 {name} may say why, {docker} restart {name} starts it again"
             )
 

@@ -49,7 +49,7 @@ class Key:
     default: str
     """As `pulumi config set` takes it; empty where the key is off or computed unless set."""
     example: str
-    """A value for the command that mends a wrong one; the default where there is one."""
+    """A value for the command that fixes a wrong one; the default where there is one."""
     check: Callable[[str], Any]
     secret: bool
     doc: str

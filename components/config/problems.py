@@ -22,8 +22,8 @@ class Problem:
         key: the configuration key; one with a namespace of its own, such as `docker:host`, carries it.
         given: what was given, ready to show; None for a secret or a missing value.
         allowed: what is allowed.
-        example: a value that would do, for the command that mends it.
-        secret: the mending command stores the value encrypted.
+        example: a value that would do, for the command that fixes it.
+        secret: the fixing command stores the value encrypted.
         path: the key is a path into a value, such as `docker:registryAuth[0].password`.
         remove: the key has to go rather than change.
     """
@@ -37,8 +37,8 @@ class Problem:
     remove: bool = False
 
     @property
-    def words(self) -> list[str]:
-        """Arguments of `pulumi config` that mend it."""
+    def config_arguments(self) -> list[str]:
+        """Arguments of `pulumi config` that fix it."""
         if self.remove:
             return ["rm", *_positional(self.key)]
         if self.secret:
@@ -53,11 +53,11 @@ class SettingsError(pulumi.RunError):
         stack: the stack's name.
         project: namespace of the keys that have none.
         problems: what is wrong.
-        mend: how one of them is mended, in words; unless given, by plain `pulumi`.
+        fix: how one of them is fixed, in words; unless given, by plain `pulumi`.
     """
 
     def __init__(
-        self, stack: str, project: str, problems: Sequence[Problem], mend: Callable[[Problem], str] | None = None
+        self, stack: str, project: str, problems: Sequence[Problem], fix: Callable[[Problem], str] | None = None
     ) -> None:
         self.stack = stack
         self.project = project
@@ -69,14 +69,14 @@ class SettingsError(pulumi.RunError):
             lines += ["", f"  {visible(key)}"]
             if problem.given is not None:
                 lines.append(f"    given:   {visible(problem.given)}")
-            mending = mend(problem) if mend else pulumi_command(problem, stack)
-            lines += [f"    allowed: {problem.allowed}", f"    mend:    {mending}"]
+            fix_line = fix(problem) if fix else pulumi_command(problem, stack)
+            lines += [f"    allowed: {problem.allowed}", f"    fix:     {fix_line}"]
         super().__init__("\n".join(lines))
 
 
 def pulumi_command(problem: Problem, stack: str) -> str:
-    """The command that mends it, as an operator types it."""
-    return shell(["pulumi", "config", "--stack", stack, *problem.words])
+    """The command that fixes it, as an operator types it."""
+    return shell(["pulumi", "config", "--stack", stack, *problem.config_arguments])
 
 
 def shell(words: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""How a problem of a stack file is mended where make keeps the stack's state, in words that work as typed.
+"""How a problem of a stack file is fixed where make keeps the stack's state, in words that work as typed.
 
 Owns which of the two files a value has to change in: the tracked one, or this machine's copy of it. A stack with a
-backend of its own has one file, and plain `pulumi config` mends it.
+backend of its own has one file, and plain `pulumi config` fixes it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def worded(
         key for key, value in copy.items() if key not in names or not state.same(value, tracked["config"][names[key]])
     }
 
-    def mend(problem: Problem) -> str:
+    def fix(problem: Problem) -> str:
         key = problem.key.partition("[")[0] if problem.path else problem.key
         full = stackfile.full_key(key, error.project)
-        command = config_command(place.stack, problem.words)
+        command = config_command(place.stack, problem.config_arguments)
         if problem.secret:
             if full not in names or stackfile.has_secret(tracked["config"][names[full]]):
                 return command
@@ -48,7 +48,7 @@ def worded(
             return f"remove {shell([key])} from {place.tracked.name}"
         return f"in {place.tracked.name}: {names.get(full, full)}: {problem.example or 'VALUE'}"
 
-    return SettingsError(error.stack, error.project, error.problems, mend)
+    return SettingsError(error.stack, error.project, error.problems, fix)
 
 
 def config_command(stack: str, words: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ def test_a_wrong_configuration_creates_nothing_and_explains_itself(untouched: Wo
     untouched.write(**plain, **values)
     run = untouched.try_up()
     assert run.code != 0
-    for word in (*words, "nothing was created or changed", "mend:"):
+    for word in (*words, "nothing was created or changed", "fix:"):
         assert word in run.text
     assert_clean(run)
     for secret in (PLAIN, SHORT, SHELL, "pass-4e8a"):
@@ -84,7 +84,7 @@ def test_all_problems_of_a_configuration_stand_in_one_message(untouched: Workspa
         assert f"  videobackend:{key}\n" in run.text
 
 
-def test_a_failed_first_start_shows_the_log_without_secrets_and_the_next_up_mends_it(
+def test_a_failed_first_start_shows_the_log_without_secrets_and_the_next_up_fixes_it(
     make_workspace: WorkspaceMaker,
 ) -> None:
     stack = make_workspace(BROKEN)

@@ -19,7 +19,7 @@ REGISTRY = Problem("docker:registryAuth[0].password", None, "an encrypted value"
 ENCRYPTED = {"secure": "v1:abc"}
 
 
-def _mended(
+def _fixed(
     problem: Problem, tracked: Mapping[str, Any], copy: Mapping[str, Any] | None = None, *, embedded: bool = True
 ) -> str:
     error = fixes.worded(
@@ -28,11 +28,11 @@ def _mended(
         {"config": tracked},
         None if copy is None else {"config": copy},
     )
-    return str(error).rpartition("mend:    ")[2]
+    return str(error).rpartition("fix:     ")[2]
 
 
 @pytest.mark.parametrize(
-    ("problem", "tracked", "copy", "mend"),
+    ("problem", "tracked", "copy", "fix"),
     [
         pytest.param(
             HTTP_PORT,
@@ -96,14 +96,14 @@ def _mended(
         ),
     ],
 )
-def test_a_stack_that_make_keeps_is_mended_in_the_file_that_has_the_value(
-    problem: Problem, tracked: Mapping[str, Any], copy: Mapping[str, Any] | None, mend: str
+def test_a_stack_that_make_keeps_is_fixed_in_the_file_that_has_the_value(
+    problem: Problem, tracked: Mapping[str, Any], copy: Mapping[str, Any] | None, fix: str
 ) -> None:
-    assert _mended(problem, tracked, copy) == mend
+    assert _fixed(problem, tracked, copy) == fix
 
 
-def test_a_stack_with_a_backend_of_its_own_is_mended_by_pulumi() -> None:
-    assert _mended(HTTP_PORT, {"httpPort": 0}, embedded=False) == "pulumi config --stack a3 set httpPort 8000"
+def test_a_stack_with_a_backend_of_its_own_is_fixed_by_pulumi() -> None:
+    assert _fixed(HTTP_PORT, {"httpPort": 0}, embedded=False) == "pulumi config --stack a3 set httpPort 8000"
 
 
 @pytest.mark.parametrize("words", [["rm", "it's"], ["rm", "--", "-x"], ["rm", 'a "b" $c'], ["set", "key", "$HOME"]])

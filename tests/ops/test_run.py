@@ -221,7 +221,7 @@ def test_a_wrong_configuration_comes_before_everything_else(project: Project, op
     run = ops("up")
     assert run.returncode == 1
     assert "'70000'" in run.stderr
-    assert "mend:    in Pulumi.dev.yaml: httpPort: 8000" in run.stderr
+    assert "fix:     in Pulumi.dev.yaml: httpPort: 8000" in run.stderr
     assert "Traceback" not in run.stderr
     assert not (project.root / ".local").exists()
 
@@ -232,7 +232,7 @@ def test_a_secret_in_plain_text_has_to_leave_the_tracked_file_and_the_one_set_he
     sound = (ready.root / "Pulumi.dev.yaml").read_text()
     ready.stack("dev", sound + "  jwtAppSecret: visible-in-the-file-0123456789abcdef\n")
     first = "remove jwtAppSecret from Pulumi.dev.yaml"
-    assert f"mend:    {first}, then: make config ARGS='set --secret jwtAppSecret'" in ops("preview").stderr
+    assert f"fix:     {first}, then: make config ARGS='set --secret jwtAppSecret'" in ops("preview").stderr
     assert ops("config", "set", "--secret", "jwtAppSecret").returncode == 0
     # As the engine writes it.
     copy = ready.root / ".local" / "Pulumi.dev.yaml"
@@ -240,7 +240,7 @@ def test_a_secret_in_plain_text_has_to_leave_the_tracked_file_and_the_one_set_he
     copy.write_text(re.sub("videobackend:jwtAppSecret: .*", encrypted, copy.read_text()))
     again = ops("preview")
     assert again.returncode == 1, "the secret can be read in the tracked file all the same"
-    assert f"mend:    {first}\n" in again.stderr
+    assert f"fix:     {first}\n" in again.stderr
     ready.stack("dev", sound)
     assert ops("preview").returncode == 0
     assert _config(ready)["videobackend:jwtAppSecret"] == {"secure": "v1:abc"}
@@ -254,7 +254,7 @@ def test_a_key_that_does_not_exist_has_to_leave_the_tracked_file_even_where_it_i
     ready.stack("dev", (ready.root / "Pulumi.dev.yaml").read_text() + "  PUBLIC_URL: https://x\n")
     assert ops("config").returncode == 0
     (ready.root / ".local" / "Pulumi.dev.yaml").write_text(copy)
-    assert "mend:    remove PUBLIC_URL from Pulumi.dev.yaml" in ops("preview").stderr
+    assert "fix:     remove PUBLIC_URL from Pulumi.dev.yaml" in ops("preview").stderr
 
 
 def test_without_a_cli_and_a_network_up_says_what_to_do(

@@ -42,7 +42,7 @@ def test_a_bad_value_is_refused_with_what_is_allowed(name: str, text: str, allow
 
 @pytest.mark.parametrize("name", KEYS)
 def test_the_default_and_the_example_are_good_values(name: str) -> None:
-    """The example stands in the command that mends a wrong value."""
+    """The example stands in the command that fixes a wrong value."""
     key = KEYS[name]
     assert key.secret or key.example, "every plain key has an example"
     for text in filter(None, (key.default, key.example)):

@@ -1,4 +1,4 @@
-"""Reading a stack's configuration: all problems in one message, each with key, given, allowed and the mending command."""
+"""Reading a stack's configuration: all problems in one message, each with key, given, allowed and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def problem(values: Mapping[str, str]) -> Problem:
 
 
 def command(values: Mapping[str, str]) -> str:
-    """What mends these values."""
+    """What fixes these values."""
     return pulumi_command(problem(values), "dev")
 
 
@@ -140,11 +140,11 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_wrong_configuration_is_explained(kind: str) -> None:
-    values, given, allowed, mend = WRONG[kind]
+    values, given, allowed, fix = WRONG[kind]
     one = problem(values)
     assert one.given == given
     assert one.allowed == allowed
-    assert pulumi_command(one, "dev") == mend
+    assert pulumi_command(one, "dev") == fix
 
 
 @pytest.mark.parametrize("kind", WRONG)

@@ -101,7 +101,7 @@ def test_before_a_proxy_of_ones_own_another_address_is_only_a_warning() -> None:
     assert name.judge(Context(Stack.read(found)), ["192.0.2.9"]).status is Status.WARNING
 
 
-def test_a_name_that_does_not_resolve_is_mended_by_the_hosts_entry() -> None:
+def test_a_name_that_does_not_resolve_is_fixed_by_the_hosts_entry() -> None:
     assert f"127.0.0.1 {HOST}" in name.judge(context(), []).todo
 
 
@@ -173,7 +173,7 @@ PUBLIC_CA = {"caCertificate": None, "hostsEntry": None}
         (62, {}, PUBLIC_CA, "failed", "for another host", "names the host"),
     ],
 )
-def test_a_certificate_that_is_not_trusted_is_mended_as_its_kind_needs(
+def test_a_certificate_that_is_not_trusted_is_fixed_as_its_kind_needs(
     code: int, web: dict[str, str], changes: dict[str, Any], status: str, says: str, todo: str
 ) -> None:
     found = outputs(**changes)
@@ -193,12 +193,12 @@ def test_a_certificate_that_is_not_trusted_is_mended_as_its_kind_needs(
         (8443, 8000, False, "let TCP through to port 8000: whoever types"),
     ],
 )
-def test_missing_plain_http_is_mended_as_its_reason_needs(
+def test_missing_plain_http_is_fixed_as_its_reason_needs(
     port: int, http_port: int, letsencrypt: bool, todo: str
 ) -> None:
     found = outputs(port, httpPort=http_port)
     found["settings"]["web"]["ENABLE_LETSENCRYPT"] = str(int(letsencrypt))
-    result = http._mend(Stack.read(found))
+    result = http._fix(Stack.read(found))
     assert re.match(todo, result), result
     assert letsencrypt or "Let's Encrypt" not in result
 
@@ -337,7 +337,7 @@ def test_the_wrong_tokens_are_each_wrong_in_one_thing_and_shown_by_no_line() -> 
         (404, "0", "the way"),
     ],
 )
-def test_what_a_proxy_answers_for_a_server_that_is_gone_is_mended_there(status: int, proxy: str, todo: str) -> None:
+def test_what_a_proxy_answers_for_a_server_that_is_gone_is_fixed_there(status: int, proxy: str, todo: str) -> None:
     one = with_setting("web", "DISABLE_HTTPS", proxy)
     result = sign_in._no_sign_in(one, HttpError("/http-bind", status), "the way")
     assert result.todo.startswith(todo)

@@ -26,11 +26,11 @@ async def check(context: Context) -> Result:
     try:
         answer = await net.request(address, stack.http_port, "/config.js", host=stack.host)
     except Unreachable as error:
-        return failed(f"no plain HTTP: {error}", _mend(stack))
+        return failed(f"no plain HTTP: {error}", _fix(stack))
     return _judge_redirect(context, answer) if redirects else _judge_served(context, answer)
 
 
-def _mend(stack: Stack) -> str:
+def _fix(stack: Stack) -> str:
     """What to do where nothing is at the port that callers come to."""
     if stack.letsencrypt:
         return f"let TCP through to port {stack.http_port}: Let's Encrypt connects there, and so does who types no https://"

@@ -33,7 +33,7 @@ def judge(context: Context, found: list[str]) -> Result:
     stack, wanted = context.stack, context.expected_addresses
     seen = f"{stack.host} {_leads(found)}"
     if not found:
-        return failed(f"{stack.host} does not resolve", _mend(context))
+        return failed(f"{stack.host} does not resolve", _fix(context))
     strange = [one for one in found if _plain(one) not in map(_plain, wanted)]
     if wanted and not strange:
         return ok(seen)
@@ -49,7 +49,7 @@ def judge(context: Context, found: list[str]) -> Result:
             f"{seen}, the stack's address is {', '.join(wanted)}",
             "right only if that is your own proxy before the stack",
         )
-    return failed(f"{seen}, not to {', '.join(wanted)}", _mend(context))
+    return failed(f"{seen}, not to {', '.join(wanted)}", _fix(context))
 
 
 def _leads(found: list[str]) -> str:
@@ -64,7 +64,7 @@ def _elsewhere(context: Context) -> str:
     return "run verify on another machine as well, which asks the DNS as callers do"
 
 
-def _mend(context: Context) -> str:
+def _fix(context: Context) -> str:
     stack = context.stack
     if stack.dns_records:
         return f"the DNS records ought to be: {'; '.join(stack.dns_records)}; after a change wait for dnsTtl to pass"

@@ -38,21 +38,21 @@ async def check_websocket(context: Context) -> Result:
     )
 
 
-async def _check(context: Context, transport: Open, mend: str) -> Result:
+async def _check(context: Context, transport: Open, fix: str) -> Result:
     try:
         await context.address()
     except Unreachable:
         return skipped("no connection (see certificate)")
     if not context.stack.token_auth:
-        return await _check_without_tokens(context, transport, mend)
+        return await _check_without_tokens(context, transport, fix)
     room = new_room()
     bad = wrong_tokens(context, room)
     attempts = [_attempt(context, transport, room, token) for token in bad.values()]
     right, *others = await asyncio.gather(_attempt(context, transport, room, context.token(room)), *attempts)
-    return _judge(context, right, dict(zip(bad, others, strict=True)), mend)
+    return _judge(context, right, dict(zip(bad, others, strict=True)), fix)
 
 
-async def _check_without_tokens(context: Context, transport: Open, mend: str) -> Result:
+async def _check_without_tokens(context: Context, transport: Open, fix: str) -> Result:
     """Anybody gets in where enableAuth is off; accounts are only seen to be asked for, as there is none to try."""
     stack = context.stack
     async with Client(context, transport(context, new_room(), None)) as client:
@@ -62,7 +62,7 @@ async def _check_without_tokens(context: Context, transport: Open, mend: str) ->
                 return good("accepted: whoever comes, as configured (enableAuth)")
             offered = await client.mechanisms()
         except (Refused, Unreachable) as outcome:
-            return _no_sign_in(context, outcome, mend)
+            return _no_sign_in(context, outcome, fix)
     if "ANONYMOUS" in offered or not offered:
         return failed(
             "lets in whoever comes without an account" if offered else "no sign-in: no way to do so is offered",
@@ -71,13 +71,13 @@ async def _check_without_tokens(context: Context, transport: Open, mend: str) ->
     return good(f"asks for an account ({', '.join(offered)}); there is none to try it with")
 
 
-def _no_sign_in(context: Context, outcome: Refused | Unreachable, mend: str) -> Result:
+def _no_sign_in(context: Context, outcome: Refused | Unreachable, fix: str) -> Result:
     if isinstance(outcome, HttpError) and outcome.status in _NOBODY_BEHIND:
         before = "your proxy does not reach web, or " if context.stack.behind_proxy else ""
-        mend = f"{before}web does not reach prosody: does prosody run? {context.stack.logs('prosody')}"
+        fix = f"{before}web does not reach prosody: does prosody run? {context.stack.logs('prosody')}"
     if isinstance(outcome, NotOffered):
-        mend = _other_users(context)
-    return failed(f"no sign-in: {outcome}", mend)
+        fix = _other_users(context)
+    return failed(f"no sign-in: {outcome}", fix)
 
 
 def _other_users(context: Context) -> str:
@@ -85,12 +85,12 @@ def _other_users(context: Context) -> str:
     return f"are prosody's ENABLE_AUTH and AUTH_TYPE those of the output settings? bring the stack up; {log}"
 
 
-def _judge(context: Context, right: Outcome, wrong: dict[str, Outcome], mend: str) -> Result:
+def _judge(context: Context, right: Outcome, wrong: dict[str, Outcome], fix: str) -> Result:
     """The verdict on what came of a right token, and of the wrong ones by what is wrong with them."""
     closed = [right] if isinstance(right, Refused) and not right.condition else []
     for outcome in (right, *wrong.values(), *closed):
         if isinstance(outcome, Unreachable) or (outcome is not None and outcome in closed):
-            return _no_sign_in(context, outcome, mend)
+            return _no_sign_in(context, outcome, fix)
     let_in = [which for which, outcome in wrong.items() if outcome is None]
     if let_in:
         return failed(
@@ -101,7 +101,7 @@ def _judge(context: Context, right: Outcome, wrong: dict[str, Outcome], mend: st
         return failed(
             f"refuses a right token ({right})",
             "is prosody's JWT key the stack's (bring it up)? are the clocks here and there the same (timedatectl)? "
-            + mend,
+            + fix,
         )
     return good(f"refused: {', '.join(wrong)}; accepted: a right one")
 
