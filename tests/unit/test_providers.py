@@ -54,7 +54,7 @@ def test_a_registry_without_a_secret_may_stand_in_plain_text() -> None:
 
 def test_a_private_key_in_plain_text_is_refused() -> None:
     stored = {"docker:keyMaterial": f"-----BEGIN {PASSWORD}"}
-    assert problem(stored).words == ["set", "--secret", "docker:keyMaterial"]
+    assert problem(stored).config_arguments == ["set", "--secret", "docker:keyMaterial"]
     assert problems(stored, "docker:keyMaterial") == []
 
 
@@ -119,7 +119,7 @@ def test_a_list_of_another_shape_is_refused_before_the_provider_meets_it(key: st
 )
 def test_a_key_that_nobody_would_read_is_refused(key: str, hint: str) -> None:
     (one,) = providers.unknown_keys([key], "videobackend")
-    assert (one.allowed, one.words) == (hint, ["rm", key])
+    assert (one.allowed, one.config_arguments) == (hint, ["rm", key])
 
 
 def test_keys_of_the_project_the_engine_and_the_providers_are_taken() -> None:
