@@ -14,6 +14,7 @@ import pulumi
 from components.config.settings import Settings
 from components.resources.certificates import Certificates
 from components.resources.credentials import JWT_SECRET, RABBIT_PASSWORD, TURN_SECRET, Credentials
+from components.resources.docker_cli import DockerCli
 from components.resources.docker_host import Placement
 from components.stack import facts, firewall, services, topology
 from components.stack.services import coturn, rabbitmq
@@ -57,7 +58,7 @@ class VideoBackend(pulumi.ComponentResource):
             name=name,
             stack=settings.stack,
             secrets=secrets,
-            docker_host=settings.docker_host,
+            docker_cli=DockerCli.of(settings, decrypted=True),
             parent=self,
         )
         placement.place(specs)

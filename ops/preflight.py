@@ -20,13 +20,13 @@ import pulumi
 
 from components.config import rules
 from components.config.settings import DEFAULT_DOCKER_HOST, Settings
+from components.resources.docker_cli import DockerCli
 from components.resources.docker_host import LABEL_ROLE, LABEL_STACK
 from components.stack import firewall, services, topology
 from components.stack.spec import PortSpec
 from ops.errors import OpsError
 from ops.project import stackfile
 
-_SECONDS: Final = 20
 _DOCUMENTATION_ADDRESS: Final = ("192.0.2.1", 9)
 """TEST-NET-1 (RFC 5737): the route to it is the default one; a UDP socket's connect sends nothing."""
 
@@ -55,7 +55,8 @@ def current_docker_host() -> str:
     """The host that `docker` talks to now: DOCKER_HOST, or the context's; the default one where docker is missing."""
     if not shutil.which("docker"):
         return DEFAULT_DOCKER_HOST
-    run = _run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # by the environment, for once
     host = run.stdout.strip()
     return host if run.returncode == 0 and host else DEFAULT_DOCKER_HOST
 
@@ -73,16 +74,15 @@ def lan_address() -> str | None:
 
 def check_docker(settings: Settings) -> bool:
     """Whether Docker could be asked, and so the other checks can. Raises OpsError where it cannot be used."""
-    if settings.docker_secrets & {"host", "context"}:
-        return False  # nobody decrypts them here
+    docker = DockerCli.of(settings)
     host = str(settings.docker_host)
     if not shutil.which("docker"):
         if not is_local(settings) or Path(host.removeprefix("unix://")).exists():
             return False
         raise OpsError("Docker is not installed: https://docs.docker.com/engine/install/")
-    if settings.docker and not set(settings.docker) <= {"context", "registry_auth"}:
-        return False  # certificates and ssh options are the provider's to apply
-    run = _run([*_docker(settings), "version", "--format", "{{.Server.Version}}"])
+    if docker.unusable:
+        return False
+    run = docker.run("version", "--format", "{{.Server.Version}}")
     if run.returncode == 0:
         return True
     said = _last_line(run.stderr)
@@ -98,10 +98,10 @@ def check_docker(settings: Settings) -> bool:
 
 def check_images(settings: Settings) -> None:
     """That each image is on the Docker host, or its registry can be found from here. Raises OpsError."""
-    missing = [image for image in _images(settings) if _run([*_docker(settings), "image", "inspect", image]).returncode]
+    missing = [image for image in _images(settings) if DockerCli.of(settings).run("image", "inspect", image).returncode]
     if not missing or not is_local(settings):
         return
-    proxy = _run([*_docker(settings), "info", "--format", "{{.HTTPSProxy}}{{.HTTPProxy}}"])
+    proxy = DockerCli.of(settings).run("info", "--format", "{{.HTTPSProxy}}{{.HTTPProxy}}")
     if proxy.stdout.strip():
         return
     for image in missing:
@@ -148,9 +148,8 @@ def check_ports(settings: Settings, stack: str) -> None:
 
 def check_not_elsewhere(settings: Settings, stack: str) -> None:
     """For a stack that the state does not know: that the Docker host does not know it either. Raises OpsError."""
-    names = _run(
-        [*_docker(settings), "ps", "--all", "--filter", f"label={LABEL_STACK}={stack}", "--format", "{{.Names}}"]
-    ).stdout.split()
+    label = f"label={LABEL_STACK}={stack}"
+    names = DockerCli.of(settings).run("ps", "--all", "--filter", label, "--format", "{{.Names}}").stdout.split()
     if names:
         raise OpsError(
             f"the Docker host runs a stack {stack!r} that this directory knows nothing of (another checkout's, or the "
@@ -162,14 +161,15 @@ def check_not_elsewhere(settings: Settings, stack: str) -> None:
 def check_running(settings: Settings, stack: str) -> None:
     """That none of the stack's containers is down: the engine does not look at those it leaves. Raises OpsError."""
     columns = f'{{{{.Label "{LABEL_ROLE}"}}}}\t{{{{.Names}}}}\t{{{{.Status}}}}'
-    run = _run([*_docker(settings), "ps", "--all", "--filter", f"label={LABEL_STACK}={stack}", "--format", columns])
+    docker = DockerCli.of(settings)
+    run = docker.run("ps", "--all", "--filter", f"label={LABEL_STACK}={stack}", "--format", columns)
     for line in run.stdout.splitlines():
         role, name, status = line.split("\t")
         if not status.startswith("Up ") or "(unhealthy)" in status or "(Paused)" in status:
-            docker = " ".join(_docker(settings))
             raise OpsError(
                 f"{role} does not run as it should, and no change of the stack fixes it ({status}): "
-                f"{docker} logs --tail 20 {name} may say why, {docker} restart {name} starts it again"
+                f"{docker.typed('logs', '--tail', '20', name)} may say why, {docker.typed('restart', name)} starts it "
+                f"again"
             )
 
 
@@ -215,30 +215,18 @@ def _runs(settings: Settings, stack: str, role: str) -> bool:
     """Whether the stack's container of this role runs."""
     labels = (f"{LABEL_STACK}={stack}", f"{LABEL_ROLE}={role}")
     filters = [word for label in labels for word in ("--filter", f"label={label}")]
-    return bool(_run([*_docker(settings), "ps", "--quiet", *filters]).stdout.strip())
+    return bool(DockerCli.of(settings).run("ps", "--quiet", *filters).stdout.strip())
 
 
 def _published(settings: Settings) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
     """Published ports of running containers: ((protocol, port), (stack label, container))."""
     columns = "\t".join([f'{{{{.Label "{LABEL_STACK}"}}}}', "{{.Names}}", "{{.Ports}}"])
-    run = _run([*_docker(settings), "ps", "--format", columns])
+    run = DockerCli.of(settings).run("ps", "--format", columns)
     for line in run.stdout.splitlines():
         owner, name, ports = [*line.split("\t"), "", ""][:3]
         for low, high, protocol in re.findall(r":(\d+)(?:-(\d+))?->[\d-]+/(tcp|udp)", ports):
             for number in range(int(low), int(high or low) + 1):
                 yield (protocol, number), (owner, name)
-
-
-def _docker(settings: Settings) -> list[str]:
-    context = _context(settings)
-    return ["docker", "--context", context] if context else ["docker", "--host", str(settings.docker_host)]
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {_SECONDS} seconds")
 
 
 def _last_line(text: str) -> str:

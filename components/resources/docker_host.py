@@ -16,6 +16,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.resources import diagnosis
+from components.resources.docker_cli import DockerCli
 from components.stack import topology
 from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, SecretRef, Value
 
@@ -33,14 +34,14 @@ class Placement:
         name: logical prefix of the resources.
         stack: the stack; physical names carry it, so that stacks can share a host.
         secrets: what a SecretRef resolves to.
-        docker_host: the host's URL for hints, None for the default one.
+        docker_cli: the docker command for the host, for what is said of a failure.
         parent: the component that the resources belong to.
     """
 
     name: str
     stack: str
     secrets: Mapping[str, pulumi.Output[str]]
-    docker_host: str | None
+    docker_cli: DockerCli
     parent: pulumi.Resource
 
     def physical(self, role: str) -> str:
@@ -87,11 +88,13 @@ class Placement:
             opts=pulumi.ResourceOptions(
                 parent=self.parent,
                 hooks=pulumi.ResourceHookBinding(
-                    on_error=[diagnosis.image_hook(f"{self.name}-{spec.role}-image-diagnosis", spec.image)]
+                    on_error=[
+                        diagnosis.image_hook(f"{self.name}-{spec.role}-image-diagnosis", spec.image, self.docker_cli)
+                    ]
                 ),
             ),
         )
-        hook = diagnosis.container_hook(f"{self.name}-{spec.role}-diagnosis", spec, name, self.docker_host)
+        hook = diagnosis.container_hook(f"{self.name}-{spec.role}-diagnosis", spec, name, self.docker_cli)
         return docker.Container(
             f"{self.name}-{spec.role}",
             name=name,

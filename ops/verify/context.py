@@ -121,13 +121,15 @@ class Context:
             NoDocker: where the Docker host cannot be asked from here.
             Unreachable: where the container or the URL does not answer.
         """
-        if not self.stack.docker:
-            raise NoDocker(f"its Docker host is not known: {self.stack.no_docker}")
+        docker = self.stack.docker
+        if docker.unusable:
+            raise NoDocker(f"its Docker host is not known: {docker.unusable}")
         name = self.stack.container(role)
-        command = [*self.stack.docker, "exec", name, "curl", "--silent", "--show-error", "--max-time", "5", url]
+        command = docker.command("exec", name, "curl", "--silent", "--show-error", "--max-time", "5", url)
         try:
             child = await asyncio.create_subprocess_exec(
                 *command,
+                env=docker.environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

@@ -13,6 +13,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.config import providers
+from components.resources.docker_cli import DockerCli
 from ops.errors import OpsError
 from ops.verify.stack import Stack
 
@@ -33,7 +35,7 @@ def read(stack: str, file: str | None, seconds: float, docker_host: str | None =
         OpsError: where they cannot be read.
     """
     found = _from_file(Path(file)) if file else _from_engine(stack, seconds)
-    return dataclasses.replace(found, docker=("docker", "--host", docker_host)) if docker_host else found
+    return dataclasses.replace(found, docker=DockerCli(("--host", docker_host))) if docker_host else found
 
 
 def _from_file(path: Path) -> Stack:
@@ -47,7 +49,7 @@ def _from_file(path: Path) -> Stack:
         raise OpsError(
             f"--outputs {path} is no JSON object: write it with pulumi stack output --json --show-secrets > FILE"
         )
-    return Stack.read(outputs, no_docker="a file of outputs does not say where it is")
+    return Stack.read(outputs)
 
 
 def _from_engine(stack: str, seconds: float) -> Stack:
@@ -72,28 +74,25 @@ def _from_engine(stack: str, seconds: float) -> Stack:
         said = lines[0].removeprefix("error: ") if lines else "it said nothing"
         raise OpsError(f"pulumi stack output of {stack!r} failed: {said}")
     outputs: dict[str, Any] = json.loads(run.stdout)
-    docker, no_docker = _docker(place)
-    return Stack.read(outputs, docker, no_docker)
+    return Stack.read(outputs, _docker(place))
 
 
-def _docker(place: Place) -> tuple[tuple[str, ...], str]:
-    """The docker command for the stack's host, or none and why: from the stack file, as no output has it.
+def _docker(place: Place) -> DockerCli:
+    """The way to the stack's Docker host: from the stack file, as no output has it.
 
     The rest of the file is not judged: what is wrong there has no bearing on what runs.
     """
-    from components.config.settings import DEFAULT_DOCKER_HOST
     from ops.project import stackfile
 
     try:
         content = stackfile.read(place.config_file)
     except OpsError as error:
-        return (), str(error)
+        return DockerCli((), str(error))
     config = stackfile.engine_config(content, stackfile.read_project(place.root))
-    for key, option in (("docker:context", "--context"), ("docker:host", "--host")):
-        if key in config.secret_keys:
-            return (), f"{key} is encrypted"
-        if key in config.values:
-            return ("docker", option, config.values[key]), ""
-    if content.get("environment"):
-        return (), f"{place.tracked.name} has an environment, which may say where it is"
-    return ("docker", "--host", DEFAULT_DOCKER_HOST), ""
+    try:
+        options = providers.docker_options(config.values)
+    except ValueError:
+        return DockerCli((), f"{place.config_file.name} has docker: settings that cannot be read")
+    if content.get("environment") and not {"host", "context"} & set(options):
+        return DockerCli((), f"{place.tracked.name} has an environment, which may say where it is")
+    return DockerCli.with_arguments(options, providers.docker_secrets(config.secret_keys.__contains__))

@@ -6,19 +6,21 @@ Owns the shape of the outputs that are read (docs/verify.md lists them). Does no
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from components.config.addresses import parse_ip
+from components.resources.docker_cli import DockerCli
 from ops.errors import OpsError
 
 _JWT_SECRET: Final = "jwt_app_secret"
 _DEFAULT_TIMEOUT: Final = 20
 _HIDDEN: Final = "[secret]"
 """What Pulumi writes for a secret output unless told to show it."""
+NOWHERE: Final = DockerCli((), "the outputs do not say where it is")
+"""Where nobody has said which Docker host it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +54,11 @@ class Stack:
     """Where callers reach plain HTTP; None where that is not known."""
     published_http_port: int | None = None
     """Where the Docker host has it (httpPort)."""
-    docker: tuple[str, ...] = ()
-    """The `docker` command with the options that lead to the stack's Docker host; empty where that is not known."""
-    no_docker: str = ""
-    """Why it is not known."""
+    docker: DockerCli = NOWHERE
+    """The way to the stack's Docker host."""
 
     @classmethod
-    def read(cls, outputs: Mapping[str, Any], docker: tuple[str, ...] = (), no_docker: str = "") -> Stack:
+    def read(cls, outputs: Mapping[str, Any], docker: DockerCli = NOWHERE) -> Stack:
         """A stack from its outputs, secrets included. Raises OpsError where one that is needed is missing or odd."""
         hidden = [name for name, value in outputs.items() if value == _HIDDEN]
         if hidden:
@@ -85,7 +85,6 @@ class Stack:
             http_port=80 if port == 443 else _port(outputs, "httpPort"),
             published_http_port=_port(outputs, "httpPort"),
             docker=docker,
-            no_docker=no_docker,
         )
 
     @property
@@ -154,7 +153,7 @@ class Stack:
 
     def logs(self, role: str) -> str:
         """The command that shows a service's log, as an operator types it."""
-        return shlex.join([*(self.docker or ("docker",)), "logs", self.container(role)])
+        return self.docker.typed("logs", self.container(role))
 
 
 def _origin(outputs: Mapping[str, Any]) -> tuple[str, int]:

@@ -12,9 +12,11 @@ import pulumi
 import pytest
 
 from components.resources import diagnosis
+from components.resources.docker_cli import DockerCli
 from components.stack.spec import ContainerSpec, HealthSpec, SecretRef
 
 SECRET: Final = "5ebe2294ecd0e0f08eab7690d2a6ee69"
+HERE: Final = DockerCli()
 SPEC: Final = ContainerSpec(
     role="prosody",
     image="prosody:1",
@@ -37,57 +39,63 @@ def does(docker: Path, script: str) -> None:
 
 def test_the_last_lines_of_the_log_are_shown_from_both_streams(docker: Path) -> None:
     does(docker, "echo out; echo err >&2")
-    text = diagnosis.explanation("prosody", "videobackend-dev-prosody", None, [])
+    text = diagnosis.explanation("prosody", "videobackend-dev-prosody", HERE, [])
     assert text.splitlines() == [
         "prosody did not start or did not become healthy. The last lines of its log:",
         "    out",
         "    err",
-        "look at: docker logs --tail 20 videobackend-dev-prosody",
+        "look at: docker --host unix:///var/run/docker.sock logs --tail 20 videobackend-dev-prosody",
     ]
-    assert (docker.parent / "arguments").read_text() == "logs --tail 20 videobackend-dev-prosody\n"
+    assert (
+        docker.parent / "arguments"
+    ).read_text() == "--host unix:///var/run/docker.sock logs --tail 20 videobackend-dev-prosody\n"
 
 
 def test_the_log_is_asked_of_the_configured_host(docker: Path) -> None:
     does(docker, "echo out")
-    text = diagnosis.explanation("web", "web-1", "ssh://deploy@video.example.org", [])
+    text = diagnosis.explanation("web", "web-1", DockerCli(("--host", "ssh://deploy@video.example.org")), [])
     assert (docker.parent / "arguments").read_text() == "--host ssh://deploy@video.example.org logs --tail 20 web-1\n"
     assert text.endswith("look at: docker --host ssh://deploy@video.example.org logs --tail 20 web-1")
 
 
 def test_secrets_are_blotted_out(docker: Path) -> None:
     does(docker, f"echo password={SECRET}{SECRET}; echo {SECRET}")
-    text = diagnosis.explanation("prosody", "c", None, [SECRET])
+    text = diagnosis.explanation("prosody", "c", HERE, [SECRET])
     assert SECRET not in text
     assert "    password=[secret][secret]\n    [secret]\n" in text
 
 
 def test_a_container_that_logged_nothing_is_said_to(docker: Path) -> None:
     does(docker, "")
-    assert "    (it has logged nothing)" in diagnosis.explanation("web", "c", None, [])
+    assert "    (it has logged nothing)" in diagnosis.explanation("web", "c", HERE, [])
 
 
 def test_bytes_that_are_no_text_do_no_harm(docker: Path) -> None:
     does(docker, "printf 'a\\377b\\n'")
-    assert "    a\ufffdb" in diagnosis.explanation("web", "c", None, [])
+    assert "    a\ufffdb" in diagnosis.explanation("web", "c", HERE, [])
 
 
 @pytest.mark.parametrize("script", ["exit 1", "kill -9 $$"])
 def test_without_a_log_there_is_a_hint_where_to_look(docker: Path, script: str) -> None:
     does(docker, script)
-    assert diagnosis.explanation("web", "c", None, []) == (
-        "web did not start or did not become healthy; look at: docker logs --tail 20 c"
+    assert diagnosis.explanation("web", "c", HERE, []) == (
+        "web did not start or did not become healthy; look at: docker --host unix:///var/run/docker.sock logs --tail 20 c"
     )
 
 
 def test_without_docker_there_is_a_hint_where_to_look(docker: Path) -> None:
     assert not docker.exists()
-    assert diagnosis.explanation("web", "c", None, []).endswith("; look at: docker logs --tail 20 c")
+    assert diagnosis.explanation("web", "c", HERE, []).endswith(
+        "; look at: docker --host unix:///var/run/docker.sock logs --tail 20 c"
+    )
 
 
 def test_a_docker_that_hangs_is_left_behind(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "_SECONDS", 0.2)
     does(docker, "exec /bin/sleep 30")
-    assert diagnosis.explanation("web", "c", None, []).endswith("; look at: docker logs --tail 20 c")
+    assert diagnosis.explanation("web", "c", HERE, []).endswith(
+        "; look at: docker --host unix:///var/run/docker.sock logs --tail 20 c"
+    )
 
 
 # The hook around it
@@ -102,7 +110,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hook, list[str]]]:
     monkeypatch.setattr(pulumi, "ErrorHook", lambda name, function: function)
     monkeypatch.setattr(pulumi.log, "error", logged.append)
     before = signal.getsignal(signal.SIGINT)
-    yield diagnosis.container_hook("diagnosis", SPEC, "videobackend-dev-prosody", None), logged
+    yield diagnosis.container_hook("diagnosis", SPEC, "videobackend-dev-prosody", HERE), logged
     signal.signal(signal.SIGINT, before)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from components.resources.docker_cli import DockerCli
 from components.stack.statistics_file import render_statistics_lua
 from ops.verify.stack import Stack
 from tests.prosody.configuration import Broker as BrokerSettings
@@ -75,6 +76,13 @@ class Scene:
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
+class _StandIn(DockerCli):
+    """The stand-in for `docker`, which needs no way to a host."""
+
+    def command(self, *words: str) -> list[str]:
+        return [*self.options, *words]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Playing:
     """A scene whose servers run."""
@@ -86,7 +94,7 @@ class Playing:
 
     @property
     def stack(self) -> Stack:
-        return Stack.read(self.outputs, (str(self.docker),))
+        return Stack.read(self.outputs, _StandIn((str(self.docker),)))
 
 
 @contextmanager

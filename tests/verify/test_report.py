@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from components.resources.docker_cli import DockerCli
 from ops.__main__ import main
 from ops.errors import OpsError
 from ops.project.state import Place
@@ -268,7 +269,7 @@ def test_docker_is_asked_where_the_stack_file_says_whatever_else_it_says(
     monkeypatch.delenv("CLOUDFLARE_API_TOKEN", raising=False)
     config, where = DOCKER_HOSTS[name]
     place.tracked.write_text(f"config: {config}\n")
-    assert source._docker(place) == (("docker", *where), "")
+    assert source._docker(place) == DockerCli(where)
 
 
 @pytest.mark.parametrize(
@@ -281,10 +282,9 @@ def test_docker_is_asked_where_the_stack_file_says_whatever_else_it_says(
 )
 def test_no_docker_is_asked_where_the_host_is_not_known(text: str, says: str, place: Place) -> None:
     place.tracked.write_text(text)
-    docker, why = source._docker(place)
-    assert docker == ()
-    assert says in why
-    context = Context(Stack.read(outputs(), docker, why))
+    docker = source._docker(place)
+    assert says in docker.unusable
+    context = Context(Stack.read(outputs(), docker))
     result = asyncio.run(report.examine(context, {"bridge": CHECKS["bridge"]}))["bridge"]
     assert result.status is Status.SKIPPED
     assert says in result.seen
@@ -294,11 +294,11 @@ def test_no_docker_is_asked_where_the_host_is_not_known(text: str, says: str, pl
 def test_outputs_from_a_file_leave_docker_alone_unless_its_host_is_named(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps(outputs()))
-    assert source.read("dev", str(file), 10).docker == ()
+    assert source.read("dev", str(file), 10).docker.unusable == "the outputs do not say where it is"
     named = source.read("dev", str(file), 10, "ssh://deploy@video.test")
-    assert named.docker == ("docker", "--host", "ssh://deploy@video.test")
+    assert named.docker.command() == ["docker", "--host", "ssh://deploy@video.test"]
 
 
 def test_a_remedy_that_shows_a_log_names_the_stacks_docker_host() -> None:
-    docker = ("docker", "--context", "a remote one")
+    docker = DockerCli(("--context", "a remote one"))
     assert Stack.read(outputs(), docker).logs("jvb") == "docker --context 'a remote one' logs videobackend-test-jvb"
