@@ -23,8 +23,9 @@ except ImportError:  # PyYAML without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
 from components.config.problems import visible
-from components.config.settings import ENCRYPTED
+from components.config.settings import ENCRYPTED, KEYS
 from ops.errors import OpsError
+from ops.project import scalars
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The project's directory."""
@@ -65,6 +66,7 @@ _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_constructor("tag:yaml.org,2002:merge", lambda _, node: str(node.value))  # as the engine writes the text <<
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 
 
@@ -150,6 +152,7 @@ def _parse(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")
         _bounded(text)
+        _check_scalars(path, text)
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
         json.dumps(content)  # what JSON cannot carry, the engine cannot either: a set, a date, a map within itself
     except yaml.MarkedYAMLError as error:
@@ -178,6 +181,18 @@ def _bounded(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise ValueError(depth)
+
+
+def _check_scalars(path: Path, text: str) -> None:
+    """That every reader takes the scalars alike. Raises OpsError with each that one would not."""
+    lines = []
+    for one in scalars.misread(text, loader=_Loader, strict=path.parent.name != LOCAL):
+        known = KEYS.get(one.key.rpartition(":")[2])
+        # A key that nobody knows may be a misspelt secret.
+        shown = known is not None and not known.secret
+        lines.append(f"{_shown(path)}:{one.line}: {one.worded(shown=shown)}")
+    if lines:
+        raise OpsError("\n".join(lines))
 
 
 def _shown(path: Path) -> str:

@@ -24,7 +24,7 @@ from typing import Any, Final
 import yaml
 
 from ops.errors import OpsError
-from ops.project import stackfile
+from ops.project import scalars, stackfile
 
 DIRECTORY: Final = stackfile.LOCAL
 SALT: Final = "encryptionsalt"
@@ -210,8 +210,8 @@ def write_copy(place: Place, content: Mapping[str, Any]) -> None:
     header = _HEADER.format(tracked=place.tracked.name, stack=place.stack)
     base = {"config": stackfile.namespaced(stackfile.read(place.tracked), project)}
     for path, text in (
-        (place.config_file, header + yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)),
-        (place.base, yaml.safe_dump(base, sort_keys=False, allow_unicode=True)),
+        (place.config_file, header + scalars.dump(dict(content))),
+        (place.base, scalars.dump(base)),
     ):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
