@@ -1,33 +1,35 @@
 # What an operator and a developer type. STACK names the stack file Pulumi.<STACK>.yaml.
 #
-# Two virtual environments: the engine looks for the plugin of every provider package in the program's own, so .venv
-# holds the program's pins alone; .venv-dev holds them all and the tools. Both are made and kept at the pins as needed.
+# Three virtual environments, made and kept at the locked versions as needed (ops/environment.py): .venv has the
+# program's packages alone, as the engine looks for the plugin of every provider package there; .venv-ops what a plan
+# and verify need; .venv-dev everything and the tools.
 
 STACK ?= dev
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 NAME =
 ROOM =
-# What is typed reaches the recipes' shell as a variable and never as text, so that it cannot be a command.
-export STACK NAME ROOM
 
-OPS = .venv/bin/python -m ops
+# `plan` without STACK is of all stacks.
+ONE := $(filter-out file,$(origin STACK))
+# Nothing that is typed is carried out. make expands a variable's $(...) where it uses or exports it: as plain text from
+# here on. The shell sees it as a variable, never as text of a recipe. ARGS is split into words in ops/environment.py.
+as_typed = $(foreach name,$(1),$(eval override $(name) := $$(value $(name))))
+$(call as_typed,STACK PYTHON NAME ROOM ARGS YES SHOW_SECRETS)
+$(call as_typed,$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
+export STACK PYTHON NAME ROOM ARGS
+
+in = "$$PYTHON" -m ops.environment
+operate = $(in) program --stack="$$STACK" -- python -m ops
 DEV = .venv-dev/bin
-program = $(PYTHON) -m ops.venvs .venv --stack="$$STACK"
-tools = $(PYTHON) -m ops.venvs .venv-dev
 # YES=1 and SHOW_SECRETS=1 count, YES=0 does not.
 on = $(filter-out 0 no false,$(1))
 
-ifeq ($(origin STACK),file)
-PLANNED = $(patsubst Pulumi.%.yaml,%,$(wildcard Pulumi.*.yaml))
-else
-PLANNED = "$$STACK"
-endif
 SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/dev/null)
 LUA = $(shell find prosody tests -name '*.lua' -not -path '*/golden/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy verify token outputs config env plan test lint bench clean
+.PHONY: help up preview refresh destroy verify token outputs config env plan test lint lock bench clean
 .PHONY: lint-python lint-lua lint-shell lint-yaml
 
 help: ## this list
@@ -35,72 +37,78 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## bring the stack up; STACK=dev without asking, another one after a look at the preview (YES=1: without)
-	@$(program) && $(OPS) up --stack="$$STACK" $(if $(call on,$(YES)),--yes)
+	@$(operate) up --stack="$$STACK" $(if $(call on,$(YES)),--yes)
 
 preview: ## show what `up` would change
-	@$(program) && $(OPS) preview --stack="$$STACK"
+	@$(operate) preview --stack="$$STACK"
 
 refresh: ## compare the state with what really runs, and correct the state
-	@$(program) && $(OPS) refresh --stack="$$STACK" $(if $(call on,$(YES)),--yes)
+	@$(operate) refresh --stack="$$STACK" $(if $(call on,$(YES)),--yes)
 
 destroy: ## remove the stack with its volumes; asks first (YES=1: does not)
-	@$(program) && $(OPS) destroy --stack="$$STACK" $(if $(call on,$(YES)),--yes)
+	@$(operate) destroy --stack="$$STACK" $(if $(call on,$(YES)),--yes)
 
 verify: ## ask the running stack whether calls will work (docs/verify.md); ARGS='--json', ARGS='--address 192.0.2.10'
-	@$(tools) && $(DEV)/python -m ops verify --stack="$$STACK" $(ARGS)
+	@$(in) ops --args -- python -m ops verify --stack="$$STACK"
 
 token: ## print a join link for ROOM=name; ARGS='--moderator --name NAME --expires 1h'
-	@$(tools) && $(DEV)/python -m ops token --stack="$$STACK" --room="$$ROOM" $(ARGS)
+	@$(in) ops --args -- python -m ops token --stack="$$STACK" --room="$$ROOM"
 
 outputs: ## show the stack's outputs; SHOW_SECRETS=1 with the secrets, NAME=videoServiceProperties that one alone
-	@$(program) && $(OPS) outputs --stack="$$STACK" $(if $(NAME),"$$NAME") $(if $(call on,$(SHOW_SECRETS)),--show-secrets)
+	@$(operate) outputs --stack="$$STACK" $(if $(NAME),"$$NAME") $(if $(call on,$(SHOW_SECRETS)),--show-secrets)
 
 config: ## pulumi config for this machine alone: ARGS='set --secret jwtAppSecret'; without ARGS the list
-	@$(program) && $(OPS) config --stack="$$STACK" $(ARGS)
+	@$(in) program --stack="$$STACK" --args -- python -m ops config --stack="$$STACK"
 
 env: ## for plain pulumi commands on a stack that make brought up: eval "$(make env)"
-	@$(program) && $(OPS) env --stack="$$STACK"
+	@$(operate) env --stack="$$STACK"
 
 plan: ## show every resource with no engine, no Docker, no credentials; of all stacks, or of STACK
-	@$(tools)
-	@between=:; for stack in $(PLANNED); do \
-		$$between && $(DEV)/python -m ops plan --stack="$$stack" || exit $$?; between=echo; \
+	@set --; \
+	$(if $(ONE),set -- "$$STACK",for file in Pulumi.?*.yaml; do file=$${file#Pulumi.}; set -- "$$@" "$${file%.yaml}"; done); \
+	between=:; for stack in "$$@"; do \
+		$$between; $(in) ops --stack="$$stack" --args -- python -m ops plan --stack="$$stack" || exit $$?; between=echo; \
 	done
 
 test: ## run all tests; those that need Docker, Prosody or root say so where they are skipped
-	@$(tools) && $(DEV)/python -m pytest -rs $(ARGS)
-	@$(DEV)/python -m pytest -rs -m 'engine or prosody or netns or servers' $(ARGS)
+	@$(in) dev --args -- python -m pytest -rs
+	@$(in) dev --args -- python -m pytest -rs -m 'engine or prosody or netns or servers'
 
 lint: lint-python lint-lua lint-shell lint-yaml ## check style and types
 
 lint-python:
-	@$(tools)
+	@$(in) dev
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy --strict __main__.py components ops tests $(patsubst %/__init__.py,%,$(wildcard bench/__init__.py))
 
 lint-lua:
 	@if command -v luacheck >/dev/null; then set -x; luacheck --quiet $(LUA); \
-	elif command -v luac5.4 >/dev/null; then set -x; luac5.4 -p $(LUA); \
-	elif command -v luac >/dev/null; then set -x; luac -p $(LUA); \
+	elif luac=$$(command -v luac5.4 || command -v luac); then \
+		for file in $(LUA); do "$$luac" -p "$$file" || exit 1; done; echo "$$luac -p: $(words $(LUA)) files"; \
 	else echo "skipped: Lua checks need luacheck or luac (Debian: lua-check)"; fi
 	@if command -v stylua >/dev/null; then set -x; stylua --check $(LUA); \
 	else echo "skipped: the format of Lua needs stylua (cargo install stylua)"; fi
 
 lint-shell:
-	@$(tools)
+	@$(in) dev
 	$(if $(SCRIPTS),$(DEV)/shellcheck $(SCRIPTS),@echo "no shell scripts")
 
 lint-yaml:
-	@$(tools)
+	@$(in) dev
 	$(DEV)/yamllint --strict .
 	$(DEV)/check-jsonschema --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yml)
 	$(DEV)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(DEV)/zizmor --offline --quiet .github
+	$(DEV)/zizmor --offline --quiet --persona auditor .github
+	@if command -v actionlint >/dev/null; then set -x; actionlint; \
+	else echo "skipped: the workflows' own language needs actionlint (go install)"; fi
+
+lock: ## lock the versions of pyproject.toml in uv.lock, and export them for pip; ARGS=--check writes nothing
+	@$(in) lock $(if $(filter --check,$(ARGS)),--check)
 
 bench: ## measure the program against its targets; needs Docker and the Pulumi CLI
-	@$(tools) && $(DEV)/python -m bench $(ARGS)
+	@$(in) dev --args -- python -m bench
 
 clean: ## remove the virtual environments and caches; state and passphrase in .local stay
-	rm -rf .venv .venv-dev .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-ops .venv-dev .venv-uv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.local/*' -prune -exec rm -rf {} +

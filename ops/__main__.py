@@ -60,7 +60,7 @@ def _verify(options: argparse.Namespace) -> int:
         if error.name != "websockets":
             raise
         raise OpsError(
-            "verify needs a package that the program does not: python -m pip install -r requirements-ops.txt, or run "
+            "verify needs a package that the program does not: python -m pip install -r requirements/ops.txt, or run "
             "make verify, which has it"
         ) from None
 

@@ -125,7 +125,7 @@ def _missing(error: ModuleNotFoundError, stack: str) -> Exception:
     package = (error.name or "").partition(".")[0]
     if package == "pulumi_cloudflare":
         return OpsError(
-            f"stack {stack!r} has dnsZone and pulumi-cloudflare is not installed: pip install -r requirements-dns.txt"
+            f"stack {stack!r} has dnsZone and pulumi-cloudflare is not installed: pip install -r requirements/dns.txt"
         )
     if package.startswith("pulumi"):
         return OpsError(f"{package} is not installed: pip install -r requirements.txt")

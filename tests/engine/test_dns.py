@@ -30,7 +30,7 @@ def stack(
     cache = request.config.cache
     kept = cache.mkdir("engine") if cache else tmp_path_factory.mktemp("cache")
     try:
-        tools = toolbox.find(tmp_path_factory.mktemp("dns-home"), kept, requirements="requirements-dns.txt")
+        tools = toolbox.find(tmp_path_factory.mktemp("dns-home"), kept, requirements="requirements/dns.txt")
     except Missing as missing:
         pytest.skip(str(missing))
     config = {

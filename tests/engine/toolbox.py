@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from components.config.settings import DEFAULT_DOCKER_HOST
-from ops import venvs
-from ops.venvs import SetupError
+from ops import environment
+from ops.environment import PROGRAM, SetupError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCKER: Final = ("docker", "--host", DEFAULT_DOCKER_HOST)
@@ -38,22 +38,18 @@ class Toolbox:
     busybox: Path
 
 
-def providers(requirements: Path) -> dict[str, str]:
-    """Provider packages that a requirements file pins, each with its version; files it includes count too."""
-    text = requirements.read_text(encoding="utf-8")
-    found = {name: version for name, version in _PIN.findall(text) if name != "policy"}
-    for included in re.findall(r"^-r (\S+)", text, re.MULTILINE):
-        found |= providers(requirements.parent / included)
-    return found
+def providers(requirements: str) -> dict[str, str]:
+    """Provider packages that an exported file pins, each with its version."""
+    return {name: version for name, version in _PIN.findall((ROOT / requirements).read_text()) if name != "policy"}
 
 
-def find(home: Path, cache: Path, *, requirements: str = "requirements.txt") -> Toolbox:
+def find(home: Path, cache: Path, *, requirements: str = PROGRAM) -> Toolbox:
     """The tools, with a PULUMI_HOME made at `home`.
 
     Args:
         home: a new directory for Pulumi's login and plugins.
         cache: where a virtual environment made here is kept for the next run.
-        requirements: name of the requirements file in the project.
+        requirements: the exported file in the project that names the packages.
 
     Raises:
         Missing: with what is not there.
@@ -62,8 +58,8 @@ def find(home: Path, cache: Path, *, requirements: str = "requirements.txt") -> 
         raise Missing(f"the Pulumi CLI is not on PATH ({_ADDRESS})")
     _docker()
     busybox = _busybox()
-    _plugins(home, providers(ROOT / requirements))
-    return Toolbox(pulumi_home=home, venv=_venv(cache, ROOT / requirements), busybox=busybox)
+    _plugins(home, providers(requirements))
+    return Toolbox(pulumi_home=home, venv=_venv(cache, requirements), busybox=busybox)
 
 
 def _docker() -> None:
@@ -122,14 +118,14 @@ def _install(home: Path, name: str, version: str) -> None:
         raise Missing(f"the plugin {name} {version} is not installed and cannot be fetched: {why}")
 
 
-def _venv(cache: Path, requirements: Path) -> Path:
+def _venv(cache: Path, requirements: str) -> Path:
     """A virtual environment with just the providers of `requirements`: the engine looks for the plugin of each it finds."""
     own = ROOT / ".venv"
     if _provider_packages(own) == set(providers(requirements)):
         return own
-    venv = cache / f"venv-{requirements.stem}"
+    venv = cache / f"venv-{Path(requirements).stem}"
     try:
-        venvs.ensure(venv, requirements)
+        environment.install(venv, [requirements])
     except SetupError as error:
         raise Missing(str(error)) from None
     return venv

@@ -29,8 +29,10 @@ PROJECT: Final = "videobackend"
 _PROGRAM: Final = (
     "__main__.py",
     "Pulumi.yaml",
+    "pyproject.toml",
+    "uv.lock",
     "requirements.txt",
-    "requirements-dns.txt",
+    "requirements",
     "components",
     "prosody",
     "ops",

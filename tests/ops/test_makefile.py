@@ -16,12 +16,11 @@ TARGETS = set(re.search(r"^\.PHONY: (help .*)$", (ROOT / "Makefile").read_text()
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not on PATH")
 
 
-def _make(*arguments: str) -> str:
+def _make(*arguments: str, **environment: str) -> str:
     """A make of its own, also where the tests run by one: that exports what was typed there."""
-    outer = ("STACK", "ARGS", "YES", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL")
-    environment = {name: value for name, value in os.environ.items() if name not in outer}
-    run = subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    return run.stdout
+    outer = ("STACK", "ARGS", "YES", "PYTHON", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL")
+    own = {name: value for name, value in os.environ.items() if name not in outer} | environment
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=own, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_targets_that_operators_know_are_there() -> None:
@@ -34,45 +33,84 @@ def test_help_explains_every_target_and_is_the_default() -> None:
     assert set(explained) == TARGETS
 
 
-@needs_make
-def test_plan_is_of_all_stacks_unless_one_is_named() -> None:
-    assert f"for stack in {' '.join(stackfile.stacks())};" in _make("--dry-run", "plan")
-    assert 'for stack in "$STACK";' in _make("--dry-run", "plan", "STACK=prod")
-
-
 @pytest.fixture
 def said(tmp_path: Path) -> Callable[..., str]:
-    """What `python -m ops` would be called with, argument by argument."""
+    """What `ops.environment` would be called with, argument by argument, and the ARGS that it would find."""
     python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nshift 2\nprintf '[%s]' \"$@\"\n")
+    python.write_text(
+        """#!/bin/sh\nshift 2\nprintf '[%s]' "$@"\ncase " $* " in *' --args '*) printf '{%s}' "$ARGS" ;; esac\n"""
+    )
     python.chmod(0o755)
-    return lambda *arguments: _make(*arguments, "PYTHON=true", f"OPS={python} -m ops", f"DEV={tmp_path}")
+    return lambda *arguments, **environment: _make(*arguments, f"PYTHON={python}", **environment)
+
+
+def _planned(stack: str) -> str:
+    return f"[ops][--stack={stack}][--args][--][python][-m][ops][plan][--stack={stack}]{{}}"
 
 
 @needs_make
-@pytest.mark.parametrize("typed", ["", "a b", "x'; exit 1; '", '"; exit 1; "', "-x", "$$(exit 1)"])
-def test_what_is_typed_reaches_the_program_as_it_is_and_is_no_command(said: Callable[..., str], typed: str) -> None:
-    got = typed.replace("$$", "$")
-    assert said("up", f"STACK={typed}") == f"[up][--stack={got}]"
-    assert said("plan", f"STACK={typed}") == f"[plan][--stack={got}]"
-    assert said("token", f"ROOM={typed}", "ARGS=--moderator") == f"[token][--stack=dev][--room={got}][--moderator]"
-    if got.strip():
-        assert said("outputs", f"NAME={typed}") == f"[outputs][--stack=dev][{got}]"
+def test_plan_is_of_all_stacks_with_a_line_between_unless_one_is_named(said: Callable[..., str]) -> None:
+    assert said("plan") == "\n".join(map(_planned, stackfile.stacks()))
+    assert said("plan", "STACK=prod") == _planned("prod")
+    assert said("plan", STACK="prod") == _planned("prod")
+
+
+HOSTILE = {
+    "empty": "",
+    "a space": "a b",
+    "make's shell": "$(shell touch $(CANARY))",
+    "the same in braces": "${shell touch ${CANARY}}",
+    "make's file": "$(file >$(CANARY))",
+    "make's eval": "$(eval X := $(shell touch $(CANARY)))",
+    "a dollar": "a$b$$c",
+    "the shell's substitution": "$$(touch $CANARY) $(touch $CANARY)",
+    "backquotes": "`touch $CANARY`",
+    "the end of double quotes": '"; touch $CANARY; "',
+    "the end of single quotes": "'; touch $CANARY; '",
+    "a second command": "; touch $CANARY #",
+    "a line break": "a\ntouch $CANARY",
+    "an option": "-x",
+    "a pattern": "*",
+}
 
 
 @needs_make
-def test_an_output_is_named_on_the_command_line_only(said: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("typed", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_typed_reaches_the_program_as_it_is_and_is_never_carried_out(
+    said: Callable[..., str], typed: str, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    all_typed = [f"{name}={typed}" for name in ("STACK", "ROOM", "NAME", "ARGS", "YES", "SHOW_SECRETS", "OTHER")]
+    operate = f"[program][--stack={typed}][--][python][-m][ops]"
+    up, outputs, token, plan = (
+        said(target, *all_typed, CANARY=str(canary)) for target in ("up", "outputs", "token", "plan")
+    )
+    assert up in (f"{operate}[up][--stack={typed}]", f"{operate}[up][--stack={typed}][--yes]")
+    name = f"[{typed}]" if typed.strip() else ""
+    assert outputs.removesuffix("[--show-secrets]") == f"{operate}[outputs][--stack={typed}]{name}"
+    assert token == f"[ops][--args][--][python][-m][ops][token][--stack={typed}][--room={typed}]{{{typed}}}"
+    assert plan == f"[ops][--stack={typed}][--args][--][python][-m][ops][plan][--stack={typed}]{{{typed}}}"
+    assert not canary.exists()
+
+
+@needs_make
+@pytest.mark.parametrize("name", ["STACK", "ARGS", "YES", "SHOW_SECRETS", "ROOM"])
+def test_what_stands_in_the_environment_is_not_carried_out_either(
+    said: Callable[..., str], name: str, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    said("outputs", **{name: f"$(shell touch {canary})"})
+    said("token", **{name: f"$(shell touch {canary})"})
+    assert not canary.exists()
+
+
+@needs_make
+def test_an_output_is_named_on_the_command_line_only(said: Callable[..., str]) -> None:
     """Some systems have a variable NAME."""
-    monkeypatch.setenv("NAME", "box")
-    assert said("outputs") == "[outputs][--stack=dev]"
-
-
-@needs_make
-def test_an_empty_line_stands_between_two_plans(said: Callable[..., str]) -> None:
-    assert said("plan") == "\n".join(f"[plan][--stack={name}]" for name in stackfile.stacks())
+    assert said("outputs", NAME="box") == "[program][--stack=dev][--][python][-m][ops][outputs][--stack=dev]"
 
 
 @needs_make
 @pytest.mark.parametrize(("yes", "given"), [("1", True), ("0", False), ("", False), ("no", False)])
-def test_only_a_yes_is_a_yes(yes: str, given: bool) -> None:
-    assert ("--yes" in _make("--dry-run", "destroy", f"YES={yes}")) is given
+def test_only_a_yes_is_a_yes(said: Callable[..., str], yes: str, given: bool) -> None:
+    assert said("destroy", f"YES={yes}").endswith("[--yes]") is given

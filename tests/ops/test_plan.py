@@ -220,7 +220,7 @@ def test_a_missing_cloudflare_package_says_what_to_install(project: Project) -> 
     shadow = "raise ModuleNotFoundError('no cloudflare', name='pulumi_cloudflare')"
     (project.root / "pulumi_cloudflare.py").write_text(shadow)
     message = one_line_error(project.ops("plan", "--stack", "prod"))
-    assert "pip install -r requirements-dns.txt" in message
+    assert "pip install -r requirements/dns.txt" in message
 
 
 def test_it_writes_nothing(project: Project) -> None:

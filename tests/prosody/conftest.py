@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("slixmpp", reason="slixmpp is missing (pip install -r requirements-dev.txt)")
+pytest.importorskip("slixmpp", reason="slixmpp is missing (make test, or pip install -r requirements/dev.txt)")
 
 from tests.prosody.configuration import FOCUS, Broker, Setup
 from tests.prosody.servers import Installation, Prosody, RabbitMQ, find_installations, free_port

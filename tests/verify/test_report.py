@@ -196,7 +196,7 @@ def test_without_verifys_own_package_it_is_said_how_to_get_it(tmp_path: Path) ->
     )
     assert run.returncode == 1
     assert run.stderr.startswith("error: verify needs a package")
-    assert "requirements-ops.txt" in run.stderr
+    assert "requirements/ops.txt" in run.stderr
     assert len(run.stderr.splitlines()) == 1
 
 
