@@ -27,10 +27,10 @@ def _plan(options: argparse.Namespace) -> int:
     return plan.run(options.stack, json_only=options.json)
 
 
-def _operate(options: argparse.Namespace) -> int:
+def _run_pulumi(options: argparse.Namespace) -> int:
     from ops import run
 
-    return run.operate(options.command, options.stack, yes=options.yes)
+    return run.run_pulumi(options.command, options.stack, yes=options.yes)
 
 
 def _outputs(options: argparse.Namespace) -> int:
@@ -76,9 +76,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _token(options: argparse.Namespace) -> int:
-    from ops import token
+    from ops import join_link
 
-    return token.run(
+    return join_link.run(
         options.stack,
         room=options.room,
         moderator=options.moderator,
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         ("refresh", "pulumi refresh: what changed behind Pulumi's back"),
         ("destroy", "pulumi destroy: removes the stack's containers, network and volumes"),
     ):
-        command(name, _operate, explained).add_argument("--yes", action="store_true", help="do not ask")
+        command(name, _run_pulumi, explained).add_argument("--yes", action="store_true", help="do not ask")
     verify = command("verify", _verify, "whether the running stack does what callers need (docs/verify.md)")
     verify.add_argument("--json", action="store_true", help="the results as JSON")
     verify.add_argument(

@@ -81,15 +81,15 @@ def plan(stack: str, root: Path = stackfile.ROOT) -> Plan:
         OpsError: no such stack, a broken stack file, or a package that this stack needs is not installed.
         SettingsError: a configuration that the program refuses.
     """
-    place = state.place_of(stack, os.environ, root)
-    tracked = stackfile.read(place.tracked)
+    stack_state = state.of_stack(stack, os.environ, root)
+    tracked = stackfile.read(stack_state.tracked)
     project = stackfile.read_project(root)
-    stackfile.check(place.tracked, tracked, project["name"])
-    config = stackfile.engine_config(state.with_local_secrets(place, tracked), project)
+    stackfile.check(stack_state.tracked, tracked, project["name"])
+    config = stackfile.engine_config(state.with_local_secrets(stack_state, tracked), project)
     try:
         result = asyncio.run(_run(stack, project["name"], config, root / "__main__.py"))
     except SettingsError as error:
-        raise fixes.worded(error, place, tracked) from None
+        raise fixes.worded(error, stack_state, tracked) from None
     if tracked.get("environment"):
         result.warnings.append("the stack file's `environment` was not opened: values from there are missing here")
     return result

@@ -11,21 +11,21 @@ from typing import Any
 
 from components.config.problems import Problem, SettingsError, shell
 from ops.project import stackfile, state
-from ops.project.state import Place
+from ops.project.state import StackState
 
 
 def worded(
-    error: SettingsError, place: Place, tracked: Mapping[str, Any], judged: Mapping[str, Any] | None = None
+    error: SettingsError, stack_state: StackState, tracked: Mapping[str, Any], judged: Mapping[str, Any] | None = None
 ) -> SettingsError:
     """The same problems with the words for this stack.
 
     Args:
         error: what is wrong.
-        place: where the stack is.
+        stack_state: where the stack is.
         tracked: content of its tracked file.
         judged: content of the copy, where that was judged.
     """
-    if not place.embedded:
+    if not stack_state.embedded:
         return error
     names = {stackfile.full_key(str(name), error.project): name for name in tracked.get("config") or {}}
     copy = stackfile.namespaced(judged or {}, error.project)
@@ -36,17 +36,17 @@ def worded(
     def fix(problem: Problem) -> str:
         key = problem.key.partition("[")[0] if problem.path else problem.key
         full = stackfile.full_key(key, error.project)
-        command = config_command(place.stack, problem.config_arguments)
+        command = config_command(stack_state.stack, problem.config_arguments)
         if problem.secret:
             if full not in names or stackfile.has_secret(tracked["config"][names[full]]):
                 return command
-            remove = f"remove {problem.key} from {place.tracked.name}"
+            remove = f"remove {problem.key} from {stack_state.tracked.name}"
             return remove if stackfile.has_secret(copy.get(full)) else f"{remove}, then: {command}"
         if full in local_keys or (problem.remove and full not in names):
             return command
         if problem.remove:
-            return f"remove {shell([key])} from {place.tracked.name}"
-        return f"in {place.tracked.name}: {names.get(full, full)}: {problem.example or 'VALUE'}"
+            return f"remove {shell([key])} from {stack_state.tracked.name}"
+        return f"in {stack_state.tracked.name}: {names.get(full, full)}: {problem.example or 'VALUE'}"
 
     return SettingsError(error.stack, error.project, error.problems, fix)
 

@@ -37,7 +37,7 @@ _ABSENT: Final = object()
 
 
 @dataclass(frozen=True)
-class Place:
+class StackState:
     """Where the engine finds state and configuration of one stack.
 
     Args:
@@ -104,45 +104,47 @@ def backend_url(root: Path) -> str:
     return (root / DIRECTORY / "state").as_uri()
 
 
-def place_of(stack: str, environ: Mapping[str, str], root: Path = stackfile.ROOT) -> Place:
+def of_stack(stack: str, environ: Mapping[str, str], root: Path = stackfile.ROOT) -> StackState:
     """Whether the stack has a backend of its own; raises OpsError for no such stack, or where both would fit."""
     tracked = stackfile.read(stackfile.path_of(stack, root))
     url = environ.get("PULUMI_BACKEND_URL")
     chosen = bool(url and url != backend_url(root)) or bool(environ.get("PULUMI_ACCESS_TOKEN"))
     chosen = chosen or bool((stackfile.read_project(root).get("backend") or {}).get("url"))
-    place = Place(stack, root, embedded=not chosen)
+    stack_state = StackState(stack, root, embedded=not chosen)
     own = [key for key in _OWN_SECRETS if tracked.get(key)]
     if chosen or not own:
-        return place
-    if place.exists:
+        return stack_state
+    if stack_state.exists:
         raise OpsError(
-            f"{place.tracked.name} has {own[0]}, which belongs to a backend of its own, and {DIRECTORY}/state has this "
+            f"{stack_state.tracked.name} has {own[0]}, which belongs to a backend of its own, and {DIRECTORY}/state has this "
             f"stack too: set PULUMI_BACKEND_URL for the one; for the other remove {own[0]} from the file and set its "
             f"secrets with: make config STACK={stack} ARGS='set --secret KEY'"
         )
-    note = f"{place.tracked.name} has {own[0]}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
-    return Place(stack, root, embedded=False, note=note)
+    note = f"{stack_state.tracked.name} has {own[0]}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
+    return StackState(stack, root, embedded=False, note=note)
 
 
-def environment(place: Place, environ: Mapping[str, str], cli: Path) -> dict[str, str]:
+def environment(stack_state: StackState, environ: Mapping[str, str], cli: Path) -> dict[str, str]:
     """The engine's environment: the operator's, and with embedded defaults what points to them."""
     child = {"PULUMI_SKIP_UPDATE_CHECK": "true", **environ}
-    if cli.is_relative_to(place.directory):
+    if cli.is_relative_to(stack_state.directory):
         child["PATH"] = f"{cli.parent}{os.pathsep}{environ.get('PATH', '')}"
-    if place.embedded:
-        child |= embedded_environment(place, environ)
+    if stack_state.embedded:
+        child |= embedded_environment(stack_state, environ)
     return child
 
 
-def embedded_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
+def embedded_environment(stack_state: StackState, environ: Mapping[str, str]) -> dict[str, str]:
     """Variables that make any `pulumi` command use the embedded state and the machine's copy of the stack file."""
     found = {
-        "PULUMI_BACKEND_URL": backend_url(place.root),
-        "PULUMI_OPTION_STACK": place.stack,
-        "PULUMI_OPTION_CONFIG_FILE": str(place.config_file),
+        "PULUMI_BACKEND_URL": backend_url(stack_state.root),
+        "PULUMI_OPTION_STACK": stack_state.stack,
+        "PULUMI_OPTION_CONFIG_FILE": str(stack_state.config_file),
     }
     if "PULUMI_CONFIG_PASSPHRASE" not in environ:
-        found["PULUMI_CONFIG_PASSPHRASE_FILE"] = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or str(place.passphrase)
+        found["PULUMI_CONFIG_PASSPHRASE_FILE"] = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or str(
+            stack_state.passphrase
+        )
     return found
 
 
@@ -181,89 +183,89 @@ def same(one: Any, other: Any) -> bool:
     return texts[0] == texts[1]
 
 
-def with_local_secrets(place: Place, tracked: Mapping[str, Any]) -> dict[str, Any]:
+def with_local_secrets(stack_state: StackState, tracked: Mapping[str, Any]) -> dict[str, Any]:
     """The tracked file's content, and secrets that were set on this machine alone, for a plan to count as present."""
-    if not (place.embedded and place.config_file.exists()):
+    if not (stack_state.embedded and stack_state.config_file.exists()):
         return dict(tracked)
-    project = stackfile.read_project(place.root)["name"]
-    copy = stackfile.namespaced(stackfile.read(place.config_file), project)
+    project = stackfile.read_project(stack_state.root)["name"]
+    copy = stackfile.namespaced(stackfile.read(stack_state.config_file), project)
     secret = {key: value for key, value in copy.items() if stackfile.has_secret(value)}
     return {**tracked, "config": {**secret, **stackfile.namespaced(tracked, project)}}
 
 
-def next_copy(place: Place) -> tuple[dict[str, Any], list[str]]:
+def next_copy(stack_state: StackState) -> tuple[dict[str, Any], list[str]]:
     """Content of the copy as it has to be now, and the keys whose local value gave way to the tracked file's."""
-    project = stackfile.read_project(place.root)["name"]
-    tracked = stackfile.read(place.tracked)
-    copy = stackfile.read(place.config_file) if place.config_file.exists() else {}
-    base = stackfile.read(place.base) if copy and place.base.exists() else {}
+    project = stackfile.read_project(stack_state.root)["name"]
+    tracked = stackfile.read(stack_state.tracked)
+    copy = stackfile.read(stack_state.config_file) if stack_state.config_file.exists() else {}
+    base = stackfile.read(stack_state.base) if copy and stack_state.base.exists() else {}
     tracked_config, base_config, copy_config = (stackfile.namespaced(one, project) for one in (tracked, base, copy))
     config, dropped = merge(tracked_config, base_config, copy_config)
     own: dict[str, Any] = {key: copy[key] for key in _OWN_SECRETS if key in copy}
     return {**tracked, **own, "config": config}, dropped
 
 
-def write_copy(place: Place, content: Mapping[str, Any]) -> None:
+def write_copy(stack_state: StackState, content: Mapping[str, Any]) -> None:
     """Writes the copy, and remembers the tracked configuration that went into it."""
-    make_directory(place)
-    project = stackfile.read_project(place.root)["name"]
-    header = _HEADER.format(tracked=place.tracked.name, stack=place.stack)
-    base = {"config": stackfile.namespaced(stackfile.read(place.tracked), project)}
+    make_directory(stack_state)
+    project = stackfile.read_project(stack_state.root)["name"]
+    header = _HEADER.format(tracked=stack_state.tracked.name, stack=stack_state.stack)
+    base = {"config": stackfile.namespaced(stackfile.read(stack_state.tracked), project)}
     for path, text in (
-        (place.config_file, header + scalars.dump(dict(content))),
-        (place.base, scalars.dump(base)),
+        (stack_state.config_file, header + scalars.dump(dict(content))),
+        (stack_state.base, scalars.dump(base)),
     ):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
 
-def make_directory(place: Place) -> None:
+def make_directory(stack_state: StackState) -> None:
     """`.local/`, for its owner alone: it holds the passphrase, and the state's file backend writes for all to read."""
-    place.directory.mkdir(mode=0o700, exist_ok=True)
-    place.directory.chmod(0o700)
+    stack_state.directory.mkdir(mode=0o700, exist_ok=True)
+    stack_state.directory.chmod(0o700)
 
 
-def ensure_passphrase(place: Place, environ: Mapping[str, str]) -> None:
+def ensure_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> None:
     """A random passphrase, unless the operator has one. Raises OpsError where the state's own is lost."""
-    if environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") not in (None, "", str(place.passphrase)):
+    if environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") not in (None, "", str(stack_state.passphrase)):
         return
-    if "PULUMI_CONFIG_PASSPHRASE" in environ or place.passphrase.exists():
+    if "PULUMI_CONFIG_PASSPHRASE" in environ or stack_state.passphrase.exists():
         return
-    if place.exists:
+    if stack_state.exists:
         raise OpsError(
             f"{DIRECTORY}/passphrase is gone, and {DIRECTORY}/state cannot be read without it: put it back from a "
             f"copy, or name it in PULUMI_CONFIG_PASSPHRASE_FILE"
         )
-    make_directory(place)
-    place.passphrase.touch(mode=0o600, exist_ok=False)
-    place.passphrase.write_text(secrets.token_hex(32) + "\n")
+    make_directory(stack_state)
+    stack_state.passphrase.touch(mode=0o600, exist_ok=False)
+    stack_state.passphrase.write_text(secrets.token_hex(32) + "\n")
 
 
-def initialise(place: Place, cli: Path, environ: Mapping[str, str]) -> None:
+def initialise(stack_state: StackState, cli: Path, environ: Mapping[str, str]) -> None:
     """Makes the stack in the embedded state, and takes the salt into the copy.
 
     `pulumi stack init` knows no --config-file and would write the salt beside the project's Pulumi.yaml: it runs in a
     directory of its own with a Pulumi.yaml of the same name.
     """
-    make_directory(place)
-    place.state.mkdir(mode=0o700, exist_ok=True)
-    ensure_passphrase(place, environ)
-    if place.exists:
+    make_directory(stack_state)
+    stack_state.state.mkdir(mode=0o700, exist_ok=True)
+    ensure_passphrase(stack_state, environ)
+    if stack_state.exists:
         return
-    scratch = place.directory / "init"
+    scratch = stack_state.directory / "init"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    project = {"name": stackfile.read_project(place.root)["name"], "runtime": "python"}
+    project = {"name": stackfile.read_project(stack_state.root)["name"], "runtime": "python"}
     (scratch / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-    salted = scratch / place.tracked.name
-    content, _ = next_copy(place)
+    salted = scratch / stack_state.tracked.name
+    content, _ = next_copy(stack_state)
     if SALT in content:
         salted.write_text(yaml.safe_dump({SALT: content[SALT]}))
-    child = environment(place, environ, cli)
+    child = environment(stack_state, environ, cli)
     child.pop("PULUMI_OPTION_STACK", None)
     child.pop("PULUMI_OPTION_CONFIG_FILE", None)
     run = subprocess.run(
-        [str(cli), "stack", "init", place.stack, "--no-select", "--non-interactive"],
+        [str(cli), "stack", "init", stack_state.stack, "--no-select", "--non-interactive"],
         cwd=scratch,
         env=child,
         stdout=subprocess.PIPE,
@@ -272,12 +274,12 @@ def initialise(place: Place, cli: Path, environ: Mapping[str, str]) -> None:
         check=False,
     )
     if run.returncode:
-        raise OpsError(f"cannot make stack {place.stack!r} in {DIRECTORY}/state: {run.stdout.strip()}")
-    write_copy(place, {**content, SALT: stackfile.read(salted)[SALT]})
+        raise OpsError(f"cannot make stack {stack_state.stack!r} in {DIRECTORY}/state: {run.stdout.strip()}")
+    write_copy(stack_state, {**content, SALT: stackfile.read(salted)[SALT]})
     shutil.rmtree(scratch)
 
 
-def find_cli(place: Place) -> Path:
+def find_cli(stack_state: StackState) -> Path:
     """The Pulumi CLI on PATH, else the official release of the SDK's version in `.local/pulumi`.
 
     Raises OpsError where it cannot be downloaded.
@@ -285,14 +287,14 @@ def find_cli(place: Place) -> Path:
     found = shutil.which("pulumi")
     if found:
         return Path(found)
-    home = place.directory / "pulumi"
+    home = stack_state.directory / "pulumi"
     cli = home / "bin" / "pulumi"
     if cli.exists():
         return cli
     from pulumi import automation
     from pulumi._version import version
 
-    make_directory(place)
+    make_directory(stack_state)
     print(
         f"the Pulumi CLI is not on PATH: downloading v{version} into {DIRECTORY}/pulumi ...",
         file=sys.stderr,

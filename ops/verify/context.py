@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ops.verify import jwt, net
+from ops.verify.deployed import DeployedStack
 from ops.verify.net import Answer, Unreachable
-from ops.verify.stack import Stack
 
 TOKEN_SECONDS: Final = 120
 NO_DOCKER: Final = "run verify where docker reaches the stack's Docker host; --docker-host URL says where it is"
@@ -36,13 +36,13 @@ class Context:
     """
 
     def __init__(
-        self, stack: Stack, address: str | None = None, *, statistics: bool = False, time_limit: float = 30.0
+        self, stack: DeployedStack, address: str | None = None, *, statistics: bool = False, time_limit: float = 30.0
     ) -> None:
         self.stack = stack
         self.given_address = address
         self.statistics = statistics
         self.time_limit = time_limit
-        self.tls = net.trusting_nobody()
+        self.tls = net.unverified_tls_context()
         self._secrets = {one for one in (stack.jwt_secret, stack.turn.secret if stack.turn else None) if one}
         self._address: asyncio.Task[str] | None = None
 
@@ -138,7 +138,7 @@ class Context:
         except OSError:
             raise NoDocker("the docker command is not installed here") from None
         try:
-            out, err = await net.within(_DOCKER_SECONDS, child.communicate())
+            out, err = await net.with_timeout(child.communicate(), _DOCKER_SECONDS)
         except Unreachable as error:
             raise NoDocker(f"docker: {error}") from None
         finally:

@@ -13,10 +13,10 @@ import time
 from collections.abc import Mapping
 
 from ops.errors import OpsError
-from ops.verify.stack import Stack
+from ops.verify.deployed import DeployedStack, Tokens
 
 
-def claims(stack: Stack, room: str, seconds: int, *, moderator: bool = False) -> dict[str, object]:
+def claims(stack: DeployedStack, room: str, seconds: int, *, moderator: bool = False) -> dict[str, object]:
     """The claims of a token for one room.
 
     No `nbf` and no `iat`: Prosody checks times with no leeway, so a clock that is a second ahead would lock its
@@ -27,21 +27,26 @@ def claims(stack: Stack, room: str, seconds: int, *, moderator: bool = False) ->
         room: the one room it is good for.
         seconds: how long from now on.
         moderator: whether it opens and moderates the room.
+
+    Raises:
+        OpsError: where the stack takes no tokens.
     """
+    tokens = accepted_by(stack)
     found: dict[str, object] = {
-        "aud": first(stack, "JWT_ACCEPTED_AUDIENCES"),
-        "iss": first(stack, "JWT_ACCEPTED_ISSUERS"),
-        "sub": stack.domain,
+        "aud": tokens.audiences[0],
+        "iss": tokens.issuers[0],
+        "sub": tokens.subject,
         "room": room,
         "exp": int(time.time()) + seconds,
     }
     return found | {"moderator": True} if moderator else found
 
 
-def first(stack: Stack, name: str) -> str:
-    """The first of a list that prosody accepts; its application id where there is none, as Prosody has it."""
-    accepted = stack.setting_list("prosody", name)
-    return accepted[0] if accepted else stack.setting("prosody", "JWT_APP_ID")
+def accepted_by(stack: DeployedStack) -> Tokens:
+    """The tokens that the stack accepts. Raises OpsError where it takes none."""
+    if stack.tokens is None:
+        raise OpsError("this stack takes no tokens: enableAuth is false, or authType is not jwt")
+    return stack.tokens
 
 
 def sign(content: Mapping[str, object], secret: str) -> str:
@@ -50,10 +55,8 @@ def sign(content: Mapping[str, object], secret: str) -> str:
     return f"{signed}.{_encode(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
 
 
-def secret_of(stack: Stack) -> str:
-    """The stack's key. Raises OpsError where it takes no tokens, or the outputs have no key."""
-    if not stack.token_auth:
-        raise OpsError("this stack takes no tokens: its settings have ENABLE_AUTH=0 or an AUTH_TYPE other than jwt")
+def secret_of(stack: DeployedStack) -> str:
+    """The stack's key. Raises OpsError where the outputs have none."""
     if stack.jwt_secret is None:
         raise OpsError("the output credentials has no jwt_app_secret: read the outputs with --show-secrets")
     return stack.jwt_secret

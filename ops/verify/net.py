@@ -76,16 +76,18 @@ async def in_thread(work: Callable[[], T]) -> T:
 async def resolve(host: str) -> list[str]:
     """The addresses of a name, as this machine resolves it. Raises Unreachable."""
     try:
-        found = await within(ANSWER_SECONDS, in_thread(lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)))
+        found = await with_timeout(
+            in_thread(lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)), ANSWER_SECONDS
+        )
     except OSError:
         raise Unreachable(f"{host} does not resolve") from None
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
-async def within(seconds: float, step: Awaitable[T]) -> T:
-    """`step`, or Unreachable after so many seconds."""
+async def with_timeout(awaitable: Awaitable[T], seconds: float) -> T:
+    """Its result, or Unreachable after so many seconds."""
     try:
-        return await asyncio.wait_for(step, seconds)
+        return await asyncio.wait_for(awaitable, seconds)
     except TimeoutError:
         raise Unreachable(f"no answer within {seconds:g} seconds") from None
 
@@ -95,8 +97,8 @@ async def connect(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A TCP connection, with TLS for `host` where a context is given. Raises Unreachable, or SSLCertVerificationError."""
     try:
-        return await within(
-            CONNECT_SECONDS, asyncio.open_connection(address, port, ssl=tls, server_hostname=host if tls else None)
+        return await with_timeout(
+            asyncio.open_connection(address, port, ssl=tls, server_hostname=host if tls else None), CONNECT_SECONDS
         )
     except ssl.SSLCertVerificationError:
         raise
@@ -120,7 +122,7 @@ def _reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 
-def trusting_nobody() -> ssl.SSLContext:
+def unverified_tls_context() -> ssl.SSLContext:
     """TLS without a look at the certificate: that is one check's business, and the others should see past it."""
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -140,7 +142,7 @@ async def request(
     """GET, or with a body POST; a connection of its own. Raises Unreachable."""
     reader, writer = await connect(address, port, tls, host)
     try:
-        return await within(ANSWER_SECONDS, _exchange(reader, writer, _head(target, host, port, tls, body), body))
+        return await with_timeout(_exchange(reader, writer, _head(target, host, port, tls, body), body), ANSWER_SECONDS)
     except (OSError, http.client.HTTPException, EOFError):
         raise Unreachable(f"{_spelled(address, port)}: no HTTP answer") from None
     finally:

@@ -15,12 +15,12 @@ from typing import Final
 
 from components.config.addresses import is_docker_url
 from ops.errors import OpsError
-from ops.verify import source
+from ops.verify import deployed
 from ops.verify.checks import CHECKS, Check
 from ops.verify.context import Context
+from ops.verify.deployed import DeployedStack
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, Status, failed
-from ops.verify.stack import Stack
 
 _TIDY_SECONDS: Final = 0.5
 """For a check that ran out of time to leave its room."""
@@ -48,7 +48,7 @@ def run(
         print(f"error: {problem}", file=sys.stderr)
         return _USAGE
     start = time.monotonic()
-    found = source.read(stack, outputs, time_limit, docker_host)
+    found = deployed.read(stack, outputs, time_limit, docker_host)
     left = max(1.0, time_limit - (time.monotonic() - start))
     context = Context(found, address, statistics=statistics, time_limit=left)
     results = asyncio.run(examine(context))
@@ -105,7 +105,7 @@ def _shown(context: Context, result: Result) -> Result:
     return Result(result.status, context.hide(result.seen), context.hide(result.todo))
 
 
-def _as_text(stack: Stack, results: Mapping[str, Result], seconds: float) -> str:
+def _as_text(stack: DeployedStack, results: Mapping[str, Result], seconds: float) -> str:
     lines = [stack.origin]
     for name, result in results.items():
         lines.append(f"  {result.status.value:<8} {name:<12} {result.seen}")
@@ -116,7 +116,7 @@ def _as_text(stack: Stack, results: Mapping[str, Result], seconds: float) -> str
     return "\n".join([*lines, f"{told}; {seconds:.1f} s"])
 
 
-def _as_json(name: str, stack: Stack, results: Mapping[str, Result], seconds: float) -> str:
+def _as_json(name: str, stack: DeployedStack, results: Mapping[str, Result], seconds: float) -> str:
     content = {
         "stack": name,
         "publicUrl": stack.origin,

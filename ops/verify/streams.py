@@ -161,7 +161,7 @@ class WebSocket:
         stack, address = self._context.stack, await self._context.address()
         url = f"wss://{stack.origin.removeprefix('https://')}/xmpp-websocket?{self._query}"
         try:
-            return await net.within(net.CONNECT_SECONDS, self._handshake(url, address))
+            return await net.with_timeout(self._handshake(url, address), net.CONNECT_SECONDS)
         except InvalidStatus as error:
             raise HttpError("/xmpp-websocket", error.response.status_code) from None
         except (WebSocketException, ssl.SSLError, OSError, EOFError):
@@ -190,7 +190,7 @@ class WebSocket:
         if self._socket is None:
             raise StreamClosed
         try:
-            await net.within(net.ANSWER_SECONDS, self._socket.send(text))
+            await net.with_timeout(self._socket.send(text), net.ANSWER_SECONDS)
         except WebSocketException:
             raise StreamClosed from None
 
@@ -204,7 +204,7 @@ class WebSocket:
         if self._socket is None:
             raise StreamClosed
         try:
-            frame = await net.within(net.ANSWER_SECONDS, self._socket.recv())
+            frame = await net.with_timeout(self._socket.recv(), net.ANSWER_SECONDS)
         except WebSocketException:
             raise StreamClosed from None
         return _parse(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"), "/xmpp-websocket")
@@ -214,4 +214,4 @@ class WebSocket:
             return
         with contextlib.suppress(StreamClosed, Unreachable, OSError, asyncio.TimeoutError):
             await self._send(f"<close xmlns='{_FRAMING}'/>")
-            await net.within(1.0, self._socket.close())
+            await net.with_timeout(self._socket.close(), 1.0)

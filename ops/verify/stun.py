@@ -133,8 +133,8 @@ def connectivity_check(username: str, key: bytes) -> bytes:
     return with_fingerprint(encode(_BINDING, secrets.token_bytes(12), attributes, key))
 
 
-def answers(message: bytes, request: bytes) -> bool:
-    """Whether a message is the answer to a binding request, good or bad."""
+def is_response_to(request: bytes, message: bytes) -> bool:
+    """Whether a message is the response to a binding request, good or bad."""
     try:
         kind, transaction, _ = decode(message)
     except ValueError:

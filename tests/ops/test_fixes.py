@@ -10,7 +10,7 @@ import pytest
 from components.config.problems import Problem, SettingsError
 from components.config.settings import KEYS
 from ops.project import fixes, stackfile
-from ops.project.state import Place
+from ops.project.state import StackState
 
 HTTP_PORT = Problem("httpPort", None, "a port", example="8000")
 UNKNOWN = Problem("httpport", None, "no such key", remove=True)
@@ -24,7 +24,7 @@ def _fixed(
 ) -> str:
     error = fixes.worded(
         SettingsError("a3", "videobackend", [problem]),
-        Place("a3", Path("/project"), embedded=embedded),
+        StackState("a3", Path("/project"), embedded=embedded),
         {"config": tracked},
         None if copy is None else {"config": copy},
     )

@@ -17,7 +17,7 @@ from components.config.settings import KEYS
 from ops import preflight
 from ops.errors import OpsError
 from ops.project import fixes, stackfile
-from ops.project.state import Place
+from ops.project.state import StackState
 from tests.unit.given import VALID
 from tests.unit.test_fuzz import ANY_TEXT, MARK, ODD, TIMES
 
@@ -113,7 +113,7 @@ def test_any_text_in_a_stack_file(tmp_path: Path) -> None:
     """All three ends must happen often, or this would prove nothing."""
     seen: Counter[str] = Counter()
     (tmp_path / "Pulumi.yaml").write_text("name: videobackend\n")
-    place = Place("dev", tmp_path, embedded=True)
+    place = StackState("dev", tmp_path, embedded=True)
 
     @settings(max_examples=300 * TIMES, suppress_health_check=[HealthCheck.too_slow])
     @given(text=texts())

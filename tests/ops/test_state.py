@@ -9,27 +9,27 @@ from pulumi import automation
 
 from ops.errors import OpsError
 from ops.project import stackfile, state
-from ops.project.state import Place
+from ops.project.state import StackState
 
 SALT = "encryptionsalt: v1:abc\n"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def stack_state(tmp_path: Path) -> StackState:
     (tmp_path / "Pulumi.yaml").write_text("name: videobackend\nruntime: python\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("# mine\nconfig:\n  httpPort: 8000\n  timeZone: UTC\n")
-    return Place("dev", tmp_path, embedded=True)
+    return StackState("dev", tmp_path, embedded=True)
 
 
-def _checkpoint(place: Place, resources: str = "[]") -> None:
-    place.checkpoint.parent.mkdir(parents=True)
+def _checkpoint(stack_state: StackState, resources: str = "[]") -> None:
+    stack_state.checkpoint.parent.mkdir(parents=True)
     latest = {"resources": json.loads(resources)}
-    place.checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+    stack_state.checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
 
 
-def _take_over(place: Place) -> tuple[dict[str, Any], list[str]]:
-    content, dropped = state.next_copy(place)
-    state.write_copy(place, content)
+def _take_over(stack_state: StackState) -> tuple[dict[str, Any], list[str]]:
+    content, dropped = state.next_copy(stack_state)
+    state.write_copy(stack_state, content)
     return content["config"], dropped
 
 
@@ -60,116 +60,120 @@ def test_the_copy_takes_over_what_changed_in_the_tracked_file_and_keeps_the_rest
     assert state.merge(tracked, base, copy) == (merged, dropped)
 
 
-def test_what_is_set_on_this_machine_outlives_edits_of_the_tracked_file_which_stays_as_it_is(place: Place) -> None:
-    before = place.tracked.read_text()
-    _take_over(place)
+def test_what_is_set_on_this_machine_outlives_edits_of_the_tracked_file_which_stays_as_it_is(
+    stack_state: StackState,
+) -> None:
+    before = stack_state.tracked.read_text()
+    _take_over(stack_state)
     # As the engine and `config set` write there.
-    place.config_file.write_text(
+    stack_state.config_file.write_text(
         SALT + "config:\n  videobackend:httpPort: '8000'\n  videobackend:timeZone: UTC\n  docker:host: unix:///d\n"
     )
-    assert place.tracked.read_text() == before
-    place.tracked.write_text("config:\n  httpPort: 8001\n  timeZone: UTC\n")
-    config, dropped = _take_over(place)
+    assert stack_state.tracked.read_text() == before
+    stack_state.tracked.write_text("config:\n  httpPort: 8001\n  timeZone: UTC\n")
+    config, dropped = _take_over(stack_state)
     assert config == {"videobackend:httpPort": 8001, "videobackend:timeZone": "UTC", "docker:host": "unix:///d"}
     assert dropped == []
-    assert SALT in place.config_file.read_text()
+    assert SALT in stack_state.config_file.read_text()
 
 
-def test_a_lost_copy_is_made_anew_from_the_tracked_file(place: Place) -> None:
-    _take_over(place)
-    place.config_file.unlink()
-    assert _take_over(place)[0] == {"videobackend:httpPort": 8000, "videobackend:timeZone": "UTC"}
+def test_a_lost_copy_is_made_anew_from_the_tracked_file(stack_state: StackState) -> None:
+    _take_over(stack_state)
+    stack_state.config_file.unlink()
+    assert _take_over(stack_state)[0] == {"videobackend:httpPort": 8000, "videobackend:timeZone": "UTC"}
 
 
-def test_local_files_are_their_owners_alone(place: Place) -> None:
-    state.ensure_passphrase(place, {})
-    assert place.directory.stat().st_mode & 0o777 == 0o700
-    assert place.passphrase.stat().st_mode & 0o777 == 0o600
+def test_local_files_are_their_owners_alone(stack_state: StackState) -> None:
+    state.ensure_passphrase(stack_state, {})
+    assert stack_state.directory.stat().st_mode & 0o777 == 0o700
+    assert stack_state.passphrase.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_passphrase_is_random_and_stays(place: Place) -> None:
-    state.ensure_passphrase(place, {})
-    first = place.passphrase.read_text()
-    state.ensure_passphrase(place, {})
-    assert place.passphrase.read_text() == first
-    place.passphrase.unlink()
-    state.ensure_passphrase(place, {})
-    assert place.passphrase.read_text() != first
+def test_the_passphrase_is_random_and_stays(stack_state: StackState) -> None:
+    state.ensure_passphrase(stack_state, {})
+    first = stack_state.passphrase.read_text()
+    state.ensure_passphrase(stack_state, {})
+    assert stack_state.passphrase.read_text() == first
+    stack_state.passphrase.unlink()
+    state.ensure_passphrase(stack_state, {})
+    assert stack_state.passphrase.read_text() != first
     assert len(first.strip()) >= 32
 
 
-def test_a_lost_passphrase_is_not_replaced_while_a_state_needs_it(place: Place) -> None:
-    _checkpoint(place)
+def test_a_lost_passphrase_is_not_replaced_while_a_state_needs_it(stack_state: StackState) -> None:
+    _checkpoint(stack_state)
     with pytest.raises(OpsError, match="passphrase is gone"):
-        state.ensure_passphrase(place, {})
-    assert not place.passphrase.exists()
+        state.ensure_passphrase(stack_state, {})
+    assert not stack_state.passphrase.exists()
 
 
 @pytest.mark.parametrize("variable", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
-def test_an_operators_own_passphrase_is_respected(place: Place, variable: str) -> None:
+def test_an_operators_own_passphrase_is_respected(stack_state: StackState, variable: str) -> None:
     environ = {variable: "/own"}
-    state.ensure_passphrase(place, environ)
-    assert not place.passphrase.exists()
-    child = state.environment(place, environ, Path("/usr/bin/pulumi"))
+    state.ensure_passphrase(stack_state, environ)
+    assert not stack_state.passphrase.exists()
+    child = state.environment(stack_state, environ, Path("/usr/bin/pulumi"))
     assert child[variable] == "/own"
     assert {one for one in child if "PASSPHRASE" in one} == {variable}
 
 
-def test_a_stack_with_nothing_of_its_own_gets_the_embedded_state(place: Place) -> None:
-    assert state.place_of("dev", {}, place.root).embedded
-    child = state.environment(place, {"PATH": "/bin"}, Path("/usr/bin/pulumi"))
-    assert child["PULUMI_BACKEND_URL"] == place.state.as_uri()
-    assert child["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(place.passphrase)
+def test_a_stack_with_nothing_of_its_own_gets_the_embedded_state(stack_state: StackState) -> None:
+    assert state.of_stack("dev", {}, stack_state.root).embedded
+    child = state.environment(stack_state, {"PATH": "/bin"}, Path("/usr/bin/pulumi"))
+    assert child["PULUMI_BACKEND_URL"] == stack_state.state.as_uri()
+    assert child["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(stack_state.passphrase)
     assert child["PATH"] == "/bin"
 
 
 @pytest.mark.parametrize("environ", [{"PULUMI_BACKEND_URL": "s3://states"}, {"PULUMI_ACCESS_TOKEN": "pul-x"}])
-def test_an_operators_own_backend_is_respected(place: Place, environ: dict[str, str]) -> None:
-    own = state.place_of("dev", environ, place.root)
+def test_an_operators_own_backend_is_respected(stack_state: StackState, environ: dict[str, str]) -> None:
+    own = state.of_stack("dev", environ, stack_state.root)
     assert not own.embedded
-    assert own.config_file == place.tracked
+    assert own.config_file == stack_state.tracked
     assert state.environment(own, environ, Path("/usr/bin/pulumi")) == {"PULUMI_SKIP_UPDATE_CHECK": "true", **environ}
 
 
 @pytest.mark.parametrize("line", [SALT, "secretsprovider: awskms://alias/x\n", "encryptedkey: abc\n"])
-def test_a_stack_file_with_secrets_of_its_own_belongs_to_the_operators_backend(place: Place, line: str) -> None:
-    place.tracked.write_text(line)
-    own = state.place_of("dev", {}, place.root)
+def test_a_stack_file_with_secrets_of_its_own_belongs_to_the_operators_backend(
+    stack_state: StackState, line: str
+) -> None:
+    stack_state.tracked.write_text(line)
+    own = state.of_stack("dev", {}, stack_state.root)
     assert not own.embedded
     assert line.partition(":")[0] in own.note
 
 
-def test_a_backend_in_the_project_file_is_respected(place: Place) -> None:
-    (place.root / "Pulumi.yaml").write_text("name: videobackend\nbackend: {url: 's3://states'}\n")
+def test_a_backend_in_the_project_file_is_respected(stack_state: StackState) -> None:
+    (stack_state.root / "Pulumi.yaml").write_text("name: videobackend\nbackend: {url: 's3://states'}\n")
     stackfile.read_project.cache_clear()
-    assert not state.place_of("dev", {}, place.root).embedded
+    assert not state.of_stack("dev", {}, stack_state.root).embedded
 
 
-def test_the_variables_of_make_env_still_mean_the_embedded_state(place: Place) -> None:
-    variables = state.embedded_environment(place, {})
-    assert state.place_of("dev", variables, place.root).embedded
+def test_the_variables_of_make_env_still_mean_the_embedded_state(stack_state: StackState) -> None:
+    variables = state.embedded_environment(stack_state, {})
+    assert state.of_stack("dev", variables, stack_state.root).embedded
 
 
-def test_a_stack_that_is_in_both_places_is_refused_rather_than_guessed(place: Place) -> None:
-    _checkpoint(place)
-    place.tracked.write_text(SALT)
+def test_a_stack_that_is_in_both_places_is_refused_rather_than_guessed(stack_state: StackState) -> None:
+    _checkpoint(stack_state)
+    stack_state.tracked.write_text(SALT)
     with pytest.raises(OpsError, match=r"Pulumi\.dev\.yaml has encryptionsalt.*\.local/state has this stack too"):
-        state.place_of("dev", {}, place.root)
+        state.of_stack("dev", {}, stack_state.root)
 
 
-def test_a_stack_is_empty_until_it_has_resources(place: Place) -> None:
-    assert place.is_empty
-    _checkpoint(place, '[{"urn": "urn:pulumi:dev::videobackend::t::n"}]')
-    assert not place.is_empty
+def test_a_stack_is_empty_until_it_has_resources(stack_state: StackState) -> None:
+    assert stack_state.is_empty
+    _checkpoint(stack_state, '[{"urn": "urn:pulumi:dev::videobackend::t::n"}]')
+    assert not stack_state.is_empty
 
 
 def test_a_download_of_the_cli_says_so_beside_what_a_command_prints(
-    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stack_state: StackState, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The JSON of verify and the link of token are read by other programs."""
-    monkeypatch.setenv("PATH", str(place.root))
+    monkeypatch.setenv("PATH", str(stack_state.root))
     monkeypatch.setattr(automation.PulumiCommand, "install", lambda **_: None)
-    state.find_cli(place)
+    state.find_cli(stack_state)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "downloading" in shown.err

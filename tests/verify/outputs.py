@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any, Final
 
-from components.stack.statistics_file import render_statistics_lua
-from tests.prosody.configuration import AUDIENCE, DOMAIN, ISSUER, SECRET
+from components.stack import services
+from components.stack.facts import facts
+from tests.prosody.configuration import AUDIENCE, ISSUER, SECRET
+from tests.values import load
 
 HOST: Final = "video.verify.test"
+_SETTINGS: Final = load(
+    publicUrl=f"https://{HOST}:8443",
+    dockerHostAddress="192.0.2.10",
+    jwtAcceptedIssuers=f"{ISSUER},other",
+    jwtAcceptedAudiences=AUDIENCE,
+)
+_FACTS: Final = facts(_SETTINGS, services.specs(_SETTINGS))
+_HERE: Final[Mapping[str, Mapping[str, Any]]] = {"http": {"redirects": False}, "media": {"addresses": ["127.0.0.1"]}}
+"""What a stack on loopback ports has otherwise."""
 
 
-def outputs(port: int = 8443, host: str = HOST, **changes: Any) -> dict[str, Any]:
-    """The outputs of a healthy stack; `changes` by output name, None to leave one out."""
+def outputs(
+    port: int = 8443, host: str = HOST, facts: Mapping[str, Mapping[str, Any]] | None = None, **changes: Any
+) -> dict[str, Any]:
+    """The outputs of a healthy stack.
+
+    Args:
+        port: publicUrl's.
+        host: publicUrl's.
+        facts: changes of the output facts, by section and entry.
+        changes: by output name, None to leave one out.
+    """
+    told = copy.deepcopy(_FACTS)
+    for section, entries in [*_HERE.items(), *(facts or {}).items()]:
+        told[section] = told[section] | dict(entries)
     found: dict[str, Any] = {
         "publicUrl": f"https://{host}:{port}",
         "hostsEntry": f"127.0.0.1 {host}",
-        "settings": {
-            "web": {"ENABLE_HTTP_REDIRECT": "0", "PUBLIC_URL": f"https://{host}:{port}"},
-            "prosody": {
-                "ENABLE_AUTH": "1",
-                "AUTH_TYPE": "jwt",
-                "XMPP_DOMAIN": DOMAIN,
-                "XMPP_MUC_DOMAIN": f"muc.{DOMAIN}",
-                "XMPP_MUC_MODULES": "token_moderation,close_room,create_room",
-                "JWT_APP_ID": "videobackend",
-                "JWT_ACCEPTED_ISSUERS": f"{ISSUER},other",
-                "JWT_ACCEPTED_AUDIENCES": AUDIENCE,
-            },
-            "jicofo": {},
-            "jvb": {"JVB_PORT": "10000", "JVB_ADVERTISE_IPS": "127.0.0.1"},
-        },
+        "facts": told,
         "containers": {role: f"videobackend-test-{role}" for role in ("web", "prosody", "jicofo", "jvb")},
-        "statisticsConfig": render_statistics_lua(enabled=False, conference_timeout=20),
         "credentials": {"jwt_app_secret": SECRET, "jvb_auth_password": "a-password"},
     }
     return {name: value for name, value in (found | changes).items() if value is not None}
+
+
+def accepting(**changes: Any) -> dict[str, dict[str, Any]]:
+    """A change of the facts about accepted tokens."""
+    return {"auth": {"token": _FACTS["auth"]["token"] | changes}}

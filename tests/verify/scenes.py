@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.resources.docker_cli import DockerCli
-from components.stack.statistics_file import render_statistics_lua
-from ops.verify.stack import Stack
+from ops.verify.deployed import DeployedStack
 from tests.prosody.configuration import Broker as BrokerSettings
 from tests.prosody.configuration import Setup
 from tests.prosody.servers import Installation, free_port
@@ -71,8 +70,8 @@ class Scene:
     """Whether jicofo offers the bridge to a call of two."""
     bridges: tuple[int, int] = (1, 1)
     """How many jicofo sees, and how many of them work."""
-    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Changes to the output settings, by role."""
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Changes to the output facts, by section."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -93,8 +92,8 @@ class Playing:
     prosody: XmppServer
 
     @property
-    def stack(self) -> Stack:
-        return Stack.read(self.outputs, _StandIn((str(self.docker),)))
+    def stack(self) -> DeployedStack:
+        return DeployedStack.of(self.outputs, _StandIn((str(self.docker),)))
 
 
 @contextmanager
@@ -124,7 +123,7 @@ def play(
         advertised = f"{bridge.address}#{bridge.port}"
         if scene.bridge_answers == "gone":
             bridge.stop()
-        found = _outputs(scene, nginx, advertised, certificates, settings)
+        found = _outputs(scene, nginx, advertised, certificates)
         if coturn is not None:
             found["turn"] = {"urls": coturn.urls(), "secret": scene.turn_secret}
         docker = docker_stand_in(
@@ -137,26 +136,16 @@ def play(
         yield Playing(outputs=found, docker=docker, broker=broker, prosody=prosody)
 
 
-def _outputs(
-    scene: Scene, nginx: Nginx, advertised: str, certificates: Certificates, broker: BrokerSettings
-) -> dict[str, Any]:
-    statistics = render_statistics_lua(
-        enabled=scene.statistics,
-        url=broker.url,
-        username=broker.username,
-        password=broker.password,
-        conference_timeout=TIMEOUT,
-    )
-    found = outputs(
-        nginx.port,
-        httpPort=nginx.http_port,
-        caCertificate=certificates.authority,
-        statisticsConfig=statistics,
-    )
-    found["settings"]["jvb"] = {"JVB_PORT": "10000", "JVB_ADVERTISE_IPS": advertised}
-    for role, changes in scene.settings.items():
-        found["settings"][role] |= changes
-    return found | dict(scene.outputs)
+def _outputs(scene: Scene, nginx: Nginx, advertised: str, certificates: Certificates) -> dict[str, Any]:
+    facts: dict[str, dict[str, Any]] = {
+        "http": {"port": nginx.http_port, "redirects": False},
+        "media": {"addresses": [advertised]},
+        "statistics": {"broker": "external" if scene.statistics else None},
+        "timeouts": {"conference": TIMEOUT},
+    }
+    for section, entries in scene.facts.items():
+        facts[section] = facts.get(section, {}) | dict(entries)
+    return outputs(nginx.port, caCertificate=certificates.authority, facts=facts) | dict(scene.outputs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,18 +163,18 @@ class Broken:
 
 
 WITHOUT_TOKENS: Mapping[str, Scene] = {
-    "without sign-in": Scene(settings={"prosody": {"ENABLE_AUTH": "0"}}, prosody={"authentication": "anonymous"}),
-    "with accounts": Scene(
-        settings={"prosody": {"AUTH_TYPE": "internal"}}, prosody={"authentication": "internal_hashed"}
+    "without sign-in": Scene(
+        facts={"auth": {"required": False, "token": None}}, prosody={"authentication": "anonymous"}
     ),
+    "with accounts": Scene(facts={"auth": {"token": None}}, prosody={"authentication": "internal_hashed"}),
 }
 """Healthy ones of stacks that take no tokens."""
 
-_GUESTS = {"prosody": {"ENABLE_GUESTS": "1"}}
-WITH_GUESTS = Scene(settings=_GUESTS)
+_GUESTS = {"auth": {"guests": True}}
+WITH_GUESTS = Scene(facts=_GUESTS)
 """A healthy one that lets in guests without a token."""
 
-_REDIRECT = {"web": {"ENABLE_HTTP_REDIRECT": "1"}}
+_REDIRECT = {"http": {"redirects": True}}
 
 BROKEN: Mapping[str, Broken] = {
     "the name leads to another server": Broken(
@@ -199,7 +188,7 @@ BROKEN: Mapping[str, Broken] = {
         check="certificate", says="for another host than", scene=Scene(site={"certificate": "other-host"})
     ),
     "plain HTTP does not redirect": Broken(
-        check="http", says="HTTP 200 instead of a redirect", scene=Scene(settings=_REDIRECT)
+        check="http", says="HTTP 200 instead of a redirect", scene=Scene(facts=_REDIRECT)
     ),
     "publicUrl lost its port": Broken(
         check="config.js", says="not to https://", scene=Scene(config_js=CONFIG_JS.replace(":PORT", ""))

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import pytest
 
 from ops.errors import OpsError
-from ops.verify.checks import bridge, certificate, config_js, http, media, name, rooms, sign_in, statistics, turn
+from ops.verify.checks import bridge, call_events, certificate, config_js, media, name, plain_http, rooms, sign_in, turn
 from ops.verify.context import Context, NoDocker
+from ops.verify.deployed import DeployedStack, Turn
 from ops.verify.net import Answer, HttpError, Unreachable
 from ops.verify.result import Status
-from ops.verify.stack import Stack, Turn
 from ops.verify.xmpp import Offer, Service
 from tests.prosody.configuration import SECRET
-from tests.verify.outputs import HOST, outputs
+from tests.verify.outputs import HOST, accepting, outputs
 from tests.verify.scenes import CONFIG_JS
 
 T = TypeVar("T")
@@ -27,13 +27,11 @@ JS = CONFIG_JS.replace("PORT", "8443")
 
 
 def context(port: int = 8443, address: str | None = None, **changes: Any) -> Context:
-    return Context(Stack.read(outputs(port, **changes)), address)
+    return Context(DeployedStack.of(outputs(port, **changes)), address)
 
 
-def with_setting(role: str, key: str, value: str) -> Context:
-    found = outputs()
-    found["settings"][role][key] = value
-    return Context(Stack.read(found))
+def with_facts(**facts: dict[str, Any]) -> Context:
+    return context(facts=facts)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -76,29 +74,26 @@ def test_a_name_must_lead_to_the_stacks_addresses_alone(
 )
 def test_a_name_may_lead_to_each_of_docker_host_address(resolved: list[str], status: Status) -> None:
     """hostsEntry has the first alone."""
-    found = outputs(hostsEntry=f"192.0.2.5 {HOST}")
-    found["settings"]["jvb"]["JVB_ADVERTISE_IPS"] = "192.0.2.5,2001:db8::5#10001"
-    assert name.judge(Context(Stack.read(found)), resolved).status is status
+    media = {"addresses": ["192.0.2.5", "2001:db8::5#10001"]}
+    found = outputs(hostsEntry=f"192.0.2.5 {HOST}", facts={"media": media})
+    assert name.judge(Context(DeployedStack.of(found)), resolved).status is status
     del found["hostsEntry"]
-    assert name.judge(Context(Stack.read(found)), resolved).status is status
+    assert name.judge(Context(DeployedStack.of(found)), resolved).status is status
 
 
 def test_without_docker_host_address_a_right_name_on_another_machine_is_no_failure() -> None:
     """hostsEntry then is the loopback, which would be wrong there."""
-    found = outputs()
-    del found["settings"]["jvb"]["JVB_ADVERTISE_IPS"]
-    result = name.judge(Context(Stack.read(found)), ["192.0.2.5"])
+    found = outputs(facts={"media": {"addresses": []}})
+    result = name.judge(Context(DeployedStack.of(found)), ["192.0.2.5"])
     assert result.status is Status.WARNING
     assert "cannot be compared" in result.seen
     assert "127.0.0.1" not in result.todo
-    assert "on other machines its address" in name.judge(Context(Stack.read(found)), []).todo
+    assert "on other machines its address" in name.judge(Context(DeployedStack.of(found)), []).todo
 
 
 def test_before_a_proxy_of_ones_own_another_address_is_only_a_warning() -> None:
-    found = outputs(hostsEntry=None)
-    found["settings"]["web"]["DISABLE_HTTPS"] = "1"
-    found["settings"]["jvb"]["JVB_ADVERTISE_IPS"] = "192.0.2.1"
-    assert name.judge(Context(Stack.read(found)), ["192.0.2.9"]).status is Status.WARNING
+    found = outputs(hostsEntry=None, facts={"tls": {"mode": "proxy"}, "media": {"addresses": ["192.0.2.1"]}})
+    assert name.judge(Context(DeployedStack.of(found)), ["192.0.2.9"]).status is Status.WARNING
 
 
 def test_a_name_that_does_not_resolve_is_fixed_by_the_hosts_entry() -> None:
@@ -118,19 +113,11 @@ PUBLIC_CA = {"caCertificate": None, "hostsEntry": None}
 
 
 @pytest.mark.parametrize(
-    ("code", "web", "changes", "status", "says", "todo"),
+    ("code", "acme_server", "changes", "status", "says", "todo"),
     [
         (
             20,
-            {"ENABLE_LETSENCRYPT": "1", "LETSENCRYPT_USE_STAGING": "1"},
-            PUBLIC_CA,
-            "failed",
-            "staging",
-            "docs/tls.md",
-        ),
-        (
-            20,
-            {"ENABLE_LETSENCRYPT": "1", "LETSENCRYPT_ACME_SERVER": "https://acme.example.org/directory"},
+            "https://acme.example.org/directory",
             PUBLIC_CA,
             "failed",
             "the authority of https://acme.example.org/directory",
@@ -138,10 +125,7 @@ PUBLIC_CA = {"caCertificate": None, "hostsEntry": None}
         ),
         (
             20,
-            {
-                "ENABLE_LETSENCRYPT": "1",
-                "LETSENCRYPT_ACME_SERVER": "https://acme-v02.api.letsencrypt.org/directory",
-            },
+            "https://acme-v02.api.letsencrypt.org/directory",
             PUBLIC_CA,
             "failed",
             "not from Let's Encrypt",
@@ -149,38 +133,35 @@ PUBLIC_CA = {"caCertificate": None, "hostsEntry": None}
         ),
         (
             20,
-            {
-                "ENABLE_LETSENCRYPT": "1",
-                "LETSENCRYPT_ACME_SERVER": "https://acme-staging-v02.api.letsencrypt.org/directory",
-            },
+            "https://acme-staging-v02.api.letsencrypt.org/directory",
             PUBLIC_CA,
             "failed",
             "staging",
             "docs/tls.md",
         ),
-        (20, {}, PUBLIC_CA, "failed", "does not lead to an authority known here", "whole chain"),
-        (18, {}, PUBLIC_CA, "failed", "self-signed, so no browser", "tls letsencrypt"),
-        (18, {}, {"caCertificate": None}, "warning", "self-signed: browsers ask", "local-ca"),
+        (20, None, PUBLIC_CA, "failed", "does not lead to an authority known here", "whole chain"),
+        (18, None, PUBLIC_CA, "failed", "self-signed, so no browser", "tls letsencrypt"),
+        (18, None, {"caCertificate": None}, "warning", "self-signed: browsers ask", "local-ca"),
         (
             18,
-            {},
+            None,
             PUBLIC_CA | {"publicUrl": "https://192.0.2.5:8443"},
             "warning",
             "self-signed: browsers ask",
             "local-ca",
         ),
-        (18, {}, {"caCertificate": "PEM"}, "failed", "the stack's own authority", "bring the stack up"),
-        (62, {}, PUBLIC_CA, "failed", "for another host", "names the host"),
+        (18, None, {"caCertificate": "PEM"}, "failed", "the stack's own authority", "bring the stack up"),
+        (62, None, PUBLIC_CA, "failed", "for another host", "names the host"),
     ],
 )
 def test_a_certificate_that_is_not_trusted_is_fixed_as_its_kind_needs(
-    code: int, web: dict[str, str], changes: dict[str, Any], status: str, says: str, todo: str
+    code: int, acme_server: str | None, changes: dict[str, Any], status: str, says: str, todo: str
 ) -> None:
-    found = outputs(**changes)
-    found["settings"]["web"] |= web
+    mode = "letsencrypt" if acme_server else "own"
+    found = outputs(**changes, facts={"tls": {"mode": mode, "acmeServer": acme_server}})
     error = ssl.SSLCertVerificationError()
     error.verify_code = code
-    result = certificate._distrusted(Context(Stack.read(found)), error)
+    result = certificate._distrusted(Context(DeployedStack.of(found)), error)
     assert (result.status.value, says in result.seen, todo in result.todo) == (status, True, True), result
 
 
@@ -196,9 +177,14 @@ def test_a_certificate_that_is_not_trusted_is_fixed_as_its_kind_needs(
 def test_missing_plain_http_is_fixed_as_its_reason_needs(
     port: int, http_port: int, letsencrypt: bool, todo: str
 ) -> None:
-    found = outputs(port, httpPort=http_port)
-    found["settings"]["web"]["ENABLE_LETSENCRYPT"] = str(int(letsencrypt))
-    result = http._fix(Stack.read(found))
+    told: dict[str, dict[str, Any]] = {
+        "tls": {"mode": "letsencrypt" if letsencrypt else "own"},
+        "http": {"port": 80 if port == 443 else http_port},
+    }
+    found = outputs(port, facts=told)
+    (entry,) = [one for one in found["facts"]["ports"] if one["key"] == "httpPort"]
+    entry["first"] = entry["last"] = http_port
+    result = plain_http._fix(DeployedStack.of(found))
     assert re.match(todo, result), result
     assert letsencrypt or "Let's Encrypt" not in result
 
@@ -292,9 +278,9 @@ def test_what_is_commented_out_in_the_page_does_not_count() -> None:
 
 def test_configured_stun_servers_are_not_foreign() -> None:
     given = "config.p2p.stunServers = 'a.example.org:3478,b.example.org:3478'.split(',').map(function (url) { return { urls: 'stun:' + url }; } );\n"
-    one = with_setting("web", "P2P_STUN_SERVERS", "a.example.org:3478,b.example.org:3478")
+    one = with_facts(media={"stunServers": ["a.example.org:3478", "b.example.org:3478"]})
     assert config_js.judge(one, JS + given).status is Status.OK
-    other = with_setting("web", "P2P_STUN_SERVERS", "a.example.org:3478")
+    other = with_facts(media={"stunServers": ["a.example.org:3478"]})
     assert "b.example.org:3478" in config_js.judge(other, JS + given).seen
 
 
@@ -315,7 +301,7 @@ def test_relative_urls_in_the_page_are_good() -> None:
     ],
 )
 def test_http_must_redirect_to_public_url(location: str, status: Status) -> None:
-    result = http._judge_redirect(context(443), Answer(301, {"location": location}, ""))
+    result = plain_http._judge_redirect(context(443), Answer(301, {"location": location}, ""))
     assert result.status is status
 
 
@@ -330,15 +316,15 @@ def test_the_wrong_tokens_are_each_wrong_in_one_thing_and_shown_by_no_line() -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "proxy", "todo"),
+    ("status", "tls", "todo"),
     [
-        (502, "0", "web does not reach prosody: does prosody run? docker logs videobackend-test-prosody"),
-        (503, "1", "your proxy does not reach web, or web does not reach prosody"),
-        (404, "0", "the way"),
+        (502, "own", "web does not reach prosody: does prosody run? docker logs videobackend-test-prosody"),
+        (503, "proxy", "your proxy does not reach web, or web does not reach prosody"),
+        (404, "own", "the way"),
     ],
 )
-def test_what_a_proxy_answers_for_a_server_that_is_gone_is_fixed_there(status: int, proxy: str, todo: str) -> None:
-    one = with_setting("web", "DISABLE_HTTPS", proxy)
+def test_what_a_proxy_answers_for_a_server_that_is_gone_is_fixed_there(status: int, tls: str, todo: str) -> None:
+    one = with_facts(tls={"mode": tls})
     result = sign_in._no_sign_in(one, HttpError("/http-bind", status), "the way")
     assert result.todo.startswith(todo)
     assert f"HTTP {status}" in result.seen
@@ -346,7 +332,7 @@ def test_what_a_proxy_answers_for_a_server_that_is_gone_is_fixed_there(status: i
 
 @pytest.mark.parametrize("claim", ["issuer", "audience"])
 def test_where_every_issuer_or_audience_is_accepted_a_wrong_one_is_not_tried(claim: str) -> None:
-    one = with_setting("prosody", f"JWT_ACCEPTED_{claim.upper()}S", "a,*")
+    one = context(facts=accepting(**{f"{claim}s": ["a", "*"]}))
     tried = sign_in.wrong_tokens(one, "a")
     assert f"with a wrong {claim}" not in tried
     assert len(tried) == 4
@@ -354,11 +340,11 @@ def test_where_every_issuer_or_audience_is_accepted_a_wrong_one_is_not_tried(cla
 
 @pytest.mark.parametrize("check", [rooms.check_guest, rooms.check_moderator])
 def test_rooms_of_a_stack_without_tokens_are_not_tried_with_tokens(check: Any) -> None:
-    assert run(check(with_setting("prosody", "AUTH_TYPE", "internal"))).status is Status.SKIPPED
+    assert run(check(with_facts(auth={"token": None}))).status is Status.SKIPPED
 
 
 def test_rooms_that_everybody_may_open_by_configuration_are_no_fault() -> None:
-    result = run(rooms.check_guest(with_setting("prosody", "XMPP_MUC_MODULES", "close_room")))
+    result = run(rooms.check_guest(with_facts(rooms={"modules": ["close_room"]})))
     assert result.status is Status.SKIPPED
     assert "create_room" in result.seen
 
@@ -537,11 +523,10 @@ def test_relays_sit_at_the_stacks_address_or_at_least_not_at_a_private_one(
     own: bool, known: str, relayed: str, good: bool
 ) -> None:
     """A TURN server of the stack's has the stack's address; one elsewhere has its own."""
-    found = outputs()
-    found["settings"]["jvb"]["JVB_ADVERTISE_IPS"] = known
+    found = outputs(facts={"media": {"addresses": list(filter(None, known.split(",")))}})
     if own:
         found["containers"]["coturn"] = "videobackend-test-coturn"
-    problem = turn.judge_relay(Stack.read(found), relayed)
+    problem = turn.judge_relay(DeployedStack.of(found), relayed)
     assert (problem is None) is good, problem
 
 
@@ -574,7 +559,7 @@ def test_a_turn_output_of_another_shape_is_an_error_in_a_line(value: Any) -> Non
 
 
 def test_without_leave_for_a_test_call_the_backlog_alone_is_looked_at() -> None:
-    assert statistics._judge_backlog({"events": 0}).status is Status.SKIPPED
-    waiting = statistics._judge_backlog({"events": 3, "last_problem": "HTTP status 404"})
+    assert call_events._judge_backlog({"events": 0}).status is Status.SKIPPED
+    waiting = call_events._judge_backlog({"events": 3, "last_problem": "HTTP status 404"})
     assert waiting.status is Status.WARNING
     assert "404" in waiting.seen

@@ -13,18 +13,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.resources.docker_cli import DockerCli
 from ops.__main__ import main
 from ops.errors import OpsError
-from ops.project.state import Place
-from ops.verify import report, source
+from ops.project.state import StackState
+from ops.verify import deployed, report
 from ops.verify.checks import CHECKS
 from ops.verify.context import Context
+from ops.verify.deployed import DeployedStack
 from ops.verify.result import Result, Status, failed, ok, skipped, warning
-from ops.verify.stack import Stack
 from tests.prosody.configuration import SECRET
 from tests.verify.outputs import outputs
 
@@ -105,7 +106,7 @@ def test_a_server_that_is_not_there_is_named_once(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     file = tmp_path / "outputs.json"
-    file.write_text(json.dumps(outputs(port, settings=outputs()["settings"] | {"jvb": {}})))
+    file.write_text(json.dumps(outputs(port, facts={"media": {"addresses": []}})))
     run, seconds = run_command(file, path=tmp_path)
     assert run.returncode == 1
     lines = [line for line in run.stdout.splitlines() if line.lstrip().startswith("failed")]
@@ -127,7 +128,7 @@ def test_checks_that_ignore_their_end_do_not_hold_it_up() -> None:
         return ok("fine")
 
     start = time.monotonic()
-    context = Context(Stack.read(outputs()), time_limit=0.3)
+    context = Context(DeployedStack.of(outputs()), time_limit=0.3)
     results = asyncio.run(report.examine(context, {"stubborn": stubborn, "good": good}))
     assert time.monotonic() - start < 5
     assert results["stubborn"].status is Status.FAILED
@@ -138,7 +139,7 @@ def test_a_check_that_breaks_is_a_failed_line_without_its_secrets() -> None:
     async def broken(_: Context) -> Result:
         raise RuntimeError(f"bad key {SECRET}")
 
-    results = asyncio.run(report.examine(Context(Stack.read(outputs())), {"broken": broken}))
+    results = asyncio.run(report.examine(Context(DeployedStack.of(outputs())), {"broken": broken}))
     assert results["broken"].status is Status.FAILED
     assert "bad key [secret]" in results["broken"].seen
 
@@ -220,8 +221,13 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_engine_is_asked_for_the_outputs(engine: Path) -> None:
-    engine.write_text(json.dumps(outputs(443, statisticsConfig="enable_statistics = true\nconference_timeout = 30\n")))
-    found = source.read("prod", None, 10)
+    facts: dict[str, dict[str, Any]] = {
+        "http": {"port": 80},
+        "statistics": {"broker": "external"},
+        "timeouts": {"conference": 30},
+    }
+    engine.write_text(json.dumps(outputs(443, facts=facts)))
+    found = deployed.read("prod", None, 10)
     assert found.jwt_secret == SECRET
     assert (found.statistics, found.conference_timeout) == (True, 30)
     assert found.http_port == 80
@@ -233,14 +239,14 @@ def test_what_the_engine_says_against_it_is_one_line(engine: Path) -> None:
         "#!/bin/sh\necho 'error: no stack named' >&2; echo more >&2; exit 255\n"
     )
     with pytest.raises(OpsError, match=r"^pulumi stack output of 'prod' failed: no stack named$"):
-        source.read("prod", None, 10)
+        deployed.read("prod", None, 10)
 
 
 def test_an_engine_that_hangs_is_given_up(engine: Path) -> None:
     engine.parent.joinpath("pulumi").write_text("#!/bin/sh\nsleep 30\n")
     start = time.monotonic()
     with pytest.raises(OpsError, match="did not answer within 1 seconds"):
-        source.read("prod", None, 1)
+        deployed.read("prod", None, 1)
     assert time.monotonic() - start < 10
 
 
@@ -256,20 +262,20 @@ DOCKER_HOSTS = {
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> StackState:
     """A stack with a backend of its own; its file is still to be written."""
     (tmp_path / "Pulumi.yaml").symlink_to(ROOT / "Pulumi.yaml")
-    return Place("team", tmp_path, embedded=False)
+    return StackState("team", tmp_path, embedded=False)
 
 
 @pytest.mark.parametrize("name", DOCKER_HOSTS)
 def test_docker_is_asked_where_the_stack_file_says_whatever_else_it_says(
-    name: str, place: Place, monkeypatch: pytest.MonkeyPatch
+    name: str, place: StackState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CLOUDFLARE_API_TOKEN", raising=False)
     config, where = DOCKER_HOSTS[name]
     place.tracked.write_text(f"config: {config}\n")
-    assert source._docker(place) == DockerCli(where)
+    assert deployed._docker(place) == DockerCli(where)
 
 
 @pytest.mark.parametrize(
@@ -280,11 +286,11 @@ def test_docker_is_asked_where_the_stack_file_says_whatever_else_it_says(
         ("config: [\n", "Pulumi.team.yaml:2 is not valid YAML"),
     ],
 )
-def test_no_docker_is_asked_where_the_host_is_not_known(text: str, says: str, place: Place) -> None:
+def test_no_docker_is_asked_where_the_host_is_not_known(text: str, says: str, place: StackState) -> None:
     place.tracked.write_text(text)
-    docker = source._docker(place)
+    docker = deployed._docker(place)
     assert says in docker.unusable
-    context = Context(Stack.read(outputs(), docker))
+    context = Context(DeployedStack.of(outputs(), docker))
     result = asyncio.run(report.examine(context, {"bridge": CHECKS["bridge"]}))["bridge"]
     assert result.status is Status.SKIPPED
     assert says in result.seen
@@ -294,11 +300,13 @@ def test_no_docker_is_asked_where_the_host_is_not_known(text: str, says: str, pl
 def test_outputs_from_a_file_leave_docker_alone_unless_its_host_is_named(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps(outputs()))
-    assert source.read("dev", str(file), 10).docker.unusable == "the outputs do not say where it is"
-    named = source.read("dev", str(file), 10, "ssh://deploy@video.test")
+    assert deployed.read("dev", str(file), 10).docker.unusable == "the outputs do not say where it is"
+    named = deployed.read("dev", str(file), 10, "ssh://deploy@video.test")
     assert named.docker.command() == ["docker", "--host", "ssh://deploy@video.test"]
 
 
 def test_a_remedy_that_shows_a_log_names_the_stacks_docker_host() -> None:
     docker = DockerCli(("--context", "a remote one"))
-    assert Stack.read(outputs(), docker).logs("jvb") == "docker --context 'a remote one' logs videobackend-test-jvb"
+    assert (
+        DeployedStack.of(outputs(), docker).logs("jvb") == "docker --context 'a remote one' logs videobackend-test-jvb"
+    )

@@ -74,10 +74,10 @@ def test_a_connectivity_check_has_what_the_rfc_wants() -> None:
 
 
 def test_an_answer_belongs_to_its_request() -> None:
-    assert stun.answers(ANSWER, REQUEST)
-    assert not stun.answers(ANSWER, stun.binding_request())
-    assert not stun.answers(REQUEST, REQUEST)
-    assert not stun.answers(b"junk", REQUEST)
+    assert stun.is_response_to(REQUEST, ANSWER)
+    assert not stun.is_response_to(stun.binding_request(), ANSWER)
+    assert not stun.is_response_to(REQUEST, REQUEST)
+    assert not stun.is_response_to(REQUEST, b"junk")
 
 
 @pytest.mark.parametrize("junk", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(20), bytes(19)])

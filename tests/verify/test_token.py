@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 
-from ops import token
+from ops import join_link
 from ops.__main__ import main
 from ops.errors import OpsError
 from tests.prosody.configuration import AUDIENCE, DOMAIN, ISSUER, SECRET
@@ -70,13 +70,13 @@ def test_the_key_itself_is_nowhere(file: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize("text", ["", "3", "0s", "59s", "25h", "86401s", "-1h", "3d", "1h30m", "9999999s"])
 def test_a_life_that_is_not_between_a_minute_and_a_day_is_refused(text: str) -> None:
     with pytest.raises(OpsError, match=r"--expires is .*, allowed is 1m to 24h") as caught:
-        token.lifetime(text)
+        join_link.lifetime(text)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("1m", 60), ("24h", 86400), ("1440m", 86400)])
 def test_the_bounds_themselves_are_allowed(text: str, seconds: int) -> None:
-    assert token.lifetime(text) == seconds
+    assert join_link.lifetime(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -84,19 +84,17 @@ def test_the_bounds_themselves_are_allowed(text: str, seconds: int) -> None:
 )
 def test_a_room_that_is_not_one_rooms_name_is_refused(text: str) -> None:
     with pytest.raises(OpsError, match=r"--room is .*, allowed is"):
-        token.room_name(text)
+        join_link.room_name(text)
 
 
 @pytest.mark.parametrize("text", ["", "a\nb", "\x1b[31m", "a" * 101])
 def test_a_name_that_is_not_printable_is_refused(text: str) -> None:
     with pytest.raises(OpsError, match="--name is"):
-        token.display_name(text)
+        join_link.display_name(text)
 
 
-@pytest.mark.parametrize("setting", [{"ENABLE_AUTH": "0"}, {"AUTH_TYPE": "internal"}])
-def test_a_stack_that_takes_no_tokens_gives_none(tmp_path: Path, setting: dict[str, str]) -> None:
-    found = outputs()
-    found["settings"]["prosody"] |= setting
+def test_a_stack_that_takes_no_tokens_gives_none(tmp_path: Path) -> None:
+    found = outputs(facts={"auth": {"token": None}})
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps(found))
     with pytest.raises(OpsError, match="takes no tokens"):
@@ -115,7 +113,10 @@ def test_a_stack_that_takes_no_tokens_gives_none(tmp_path: Path, setting: dict[s
         (json.dumps(outputs(publicUrl="https://host:99999")), "publicUrl is 'https://host:99999', allowed is"),
         (json.dumps(outputs(publicUrl="https://[::1")), "publicUrl"),
         (json.dumps(outputs(dnsRecords=5)), "dnsRecords is no list"),
-        (json.dumps(outputs(httpPort="80")), "httpPort is '80', allowed is 1 to 65535"),
+        (json.dumps({**outputs(), "facts": None}), "facts is missing: bring the stack up"),
+        (json.dumps({**outputs(), "facts": {"version": 2}}), "facts has version 2, this program reads 1"),
+        (json.dumps({**outputs(), "facts": {"version": 1}}), "facts has not the shape"),
+        (json.dumps(outputs(facts={"timeouts": {"conference": "soon"}})), "facts has not the shape"),
         (json.dumps(outputs(credentials="[secret]", turn="[secret]")), r"hidden \(credentials, turn\).*--show-secrets"),
     ],
 )

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from ops.verify.checks import bridge, certificate, config_js, http, media, name, rooms, sign_in, statistics, turn
+from ops.verify.checks import (
+    bridge,
+    call_events,
+    certificate,
+    config_js,
+    media,
+    name,
+    plain_http,
+    rooms,
+    sign_in,
+    turn,
+)
 from ops.verify.context import Context
 from ops.verify.result import Result
 
@@ -18,7 +29,7 @@ Check = Callable[[Context], Awaitable[Result]]
 CHECKS: Final[Mapping[str, Check]] = {
     "name": name.check,
     "certificate": certificate.check,
-    "http": http.check,
+    "http": plain_http.check,
     "config.js": config_js.check,
     "bosh": sign_in.check_bosh,
     "websocket": sign_in.check_websocket,
@@ -27,6 +38,6 @@ CHECKS: Final[Mapping[str, Check]] = {
     "bridge": bridge.check,
     "media": media.check,
     "turn": turn.check,
-    "statistics": statistics.check,
+    "statistics": call_events.check,
 }
 """By the name that is shown, in the order in which they are."""

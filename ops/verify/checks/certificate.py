@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from ops.verify import net
 from ops.verify.context import Context
+from ops.verify.deployed import DeployedStack
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, warning
-from ops.verify.stack import Stack
 
 _SOON_DAYS: Final = 30
 _DAY: Final = 24 * 3600
@@ -43,7 +43,7 @@ async def check(context: Context) -> Result:
     return judge_days(ssl.cert_time_to_seconds(found["notAfter"]) - time.time(), stack)
 
 
-def judge_days(seconds: float, stack: Stack) -> Result:
+def judge_days(seconds: float, stack: DeployedStack) -> Result:
     """The verdict on a valid certificate that has so many seconds left."""
     days = int(seconds // _DAY)
     seen = f"valid for {stack.host}, for {days} more {'day' if days == 1 else 'days'}"
@@ -69,7 +69,7 @@ def _distrusted(context: Context, error: ssl.SSLCertVerificationError) -> Result
     return failed(f"the certificate is not valid: {error.verify_message}", "replace it, then bring the stack up")
 
 
-def _of_no_authority(stack: Stack, *, self_signed: bool) -> Result:
+def _of_no_authority(stack: DeployedStack, *, self_signed: bool) -> Result:
     if stack.letsencrypt:
         return _of_no_authority_by_acme(stack)
     if self_signed and stack.ca_certificate is None:
@@ -89,9 +89,9 @@ def _of_no_authority(stack: Stack, *, self_signed: bool) -> Result:
     )
 
 
-def _of_no_authority_by_acme(stack: Stack) -> Result:
-    server = stack.setting("web", "LETSENCRYPT_ACME_SERVER")
-    if stack.setting("web", "LETSENCRYPT_USE_STAGING") == "1" or "//acme-staging" in server:
+def _of_no_authority_by_acme(stack: DeployedStack) -> Result:
+    server = stack.acme_server
+    if "//acme-staging" in server:
         return failed(
             "the certificate is from Let's Encrypt's staging, which no browser trusts",
             "docs/tls.md, letsencrypt, says how to get from staging to a real one",

@@ -100,7 +100,7 @@ def _judge_servers(context: Context, source: str) -> Result:
 def _own(context: Context) -> set[str]:
     """Servers that may be named: the configured ones, and the stack's own."""
     stack = context.stack
-    found = {*stack.setting_list("web", "P2P_STUN_SERVERS"), *stack.setting_list("jvb", "JVB_STUN_SERVERS")}
+    found = set(stack.stun_servers)
     for url in stack.turn.urls if stack.turn else ():
         found.add(url.partition(":")[2].partition("?")[0])
     return found

@@ -46,16 +46,12 @@ _FAULTS: Final = {
 async def check(context: Context) -> Result:
     """Sends to each advertised address what a browser in a call sends first; without a call, a request of a stranger."""
     stack = context.stack
-    port = stack.setting("jvb", "JVB_PORT", "10000")
-    advertised = [
-        f"{ip}#{own or port}"
-        for ip, _, own in (one.partition("#") for one in stack.setting_list("jvb", "JVB_ADVERTISE_IPS"))
-    ]
+    advertised = list(stack.media)
     if not advertised:
         return skipped("the bridge advertises no address", "set dockerHostAddress, so that other machines get media")
     strangers = asyncio.ensure_future(_probe_all(advertised))  # while it waits for the call, which may not come
     try:
-        found = await _in_call(context, advertised) if stack.token_auth else ""
+        found = await _in_call(context, advertised) if stack.tokens else ""
         if isinstance(found, str):
             return judge_strangers(await strangers, found)
     finally:
@@ -86,7 +82,7 @@ async def _in_call(context: Context, advertised: list[str]) -> dict[str, str] | 
 
 async def _probe_by_offer(client: Client, advertised: list[str]) -> dict[str, str] | str:
     try:
-        offer = await net.within(_OFFER_SECONDS, client.offer())
+        offer = await net.with_timeout(client.offer(), _OFFER_SECONDS)
     except Unreachable:
         return "jicofo offers no bridge to a call of two"
     return await _probe_offered(offer, advertised)
@@ -234,7 +230,7 @@ async def probe(where: str, offer: Offer | None = None) -> str:
                     answer = await asyncio.wait_for(loop.sock_recv(probing, 2048), _PAUSE)
                 except TimeoutError:
                     continue
-                if offer is None or (stun.answers(answer, request) and stun.has_integrity(answer, _key(offer))):
+                if offer is None or (stun.is_response_to(request, answer) and stun.has_integrity(answer, _key(offer))):
                     return _ANSWERED
                 outcome = _ANOTHER
         except ConnectionRefusedError:

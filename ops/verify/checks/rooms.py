@@ -26,13 +26,13 @@ SEE_SIGN_IN: Final = "no sign-in (see bosh and websocket)"
 async def check_guest(context: Context) -> Result:
     """Neither a token without the moderator claim nor, with enableGuests, whoever has none must open a room."""
     stack = context.stack
-    if not stack.token_auth:
+    if stack.tokens is None:
         return skipped(NO_TOKENS)
-    if "create_room" not in stack.setting_list("prosody", "XMPP_MUC_MODULES"):
+    if "create_room" not in stack.room_modules:
         return skipped("every token may open rooms: xmppMucModules lacks create_room")
     room = new_room()
     attempts = {_NO_MODERATOR: _open_in_vain(context, room, context.token(room), stack.domain)}
-    if stack.setting("prosody", "ENABLE_GUESTS") == "1":
+    if stack.guests:
         attempts[_ANONYMOUS] = _open_in_vain(context, new_room(), None, stack.guest_domain)
     return _judge_guests(context, dict(zip(attempts, await asyncio.gather(*attempts.values()), strict=True)))
 
@@ -77,7 +77,7 @@ def _judge_guests(context: Context, outcomes: Mapping[str, Refused | Unreachable
 
 async def check_moderator(context: Context) -> Result:
     """A token with the moderator claim must open a room and moderate it; the room is gone afterwards."""
-    if not context.stack.token_auth:
+    if context.stack.tokens is None:
         return skipped(NO_TOKENS)
     room = new_room(TEST_ROOM if context.stack.statistics else "")
     client = await visit_if_let_in(context, room, context.token(room, moderator=True))
@@ -123,7 +123,7 @@ async def _entry(context: Context, client: Client, room: str) -> Result | None:
         )
     except (Unreachable, StreamClosed) as error:
         return _no_answer(context, error)
-    moderation = "token_moderation" in context.stack.setting_list("prosody", "XMPP_MUC_MODULES")
+    moderation = "token_moderation" in context.stack.room_modules
     if not moderation or (affiliation, role) == ("owner", "moderator"):
         return None
     return failed(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from ops.verify import jwt
 from ops.verify.context import Context, new_room
 from ops.verify.net import HttpError, Unreachable
 from ops.verify.result import Result, failed, skipped
@@ -43,7 +44,7 @@ async def _check(context: Context, transport: Open, fix: str) -> Result:
         await context.address()
     except Unreachable:
         return skipped("no connection (see certificate)")
-    if not context.stack.token_auth:
+    if context.stack.tokens is None:
         return await _check_without_tokens(context, transport, fix)
     room = new_room()
     bad = wrong_tokens(context, room)
@@ -57,7 +58,7 @@ async def _check_without_tokens(context: Context, transport: Open, fix: str) -> 
     stack = context.stack
     async with Client(context, transport(context, new_room(), None)) as client:
         try:
-            if stack.open_to_all:
+            if not stack.sign_in_required:
                 await client.sign_in()
                 return good("accepted: whoever comes, as configured (enableAuth)")
             offered = await client.mechanisms()
@@ -82,7 +83,7 @@ def _no_sign_in(context: Context, outcome: Refused | Unreachable, fix: str) -> R
 
 def _other_users(context: Context) -> str:
     log = context.stack.logs("prosody")
-    return f"are prosody's ENABLE_AUTH and AUTH_TYPE those of the output settings? bring the stack up; {log}"
+    return f"are prosody's enableAuth and authType those of the stack? bring the stack up; {log}"
 
 
 def _judge(context: Context, right: Outcome, wrong: dict[str, Outcome], fix: str) -> Result:
@@ -116,8 +117,9 @@ def wrong_tokens(context: Context, room: str) -> dict[str, str | None]:
         "with an expired token": context.token(room, exp=int(time.time()) - _HOUR),
     }
     # Jitsi's token/util takes every one where the list has "*".
-    for claim in ("issuer", "audience"):
-        if "*" in context.stack.setting_list("prosody", f"JWT_ACCEPTED_{claim.upper()}S"):
+    accepted = jwt.accepted_by(context.stack)
+    for claim, names in (("issuer", accepted.issuers), ("audience", accepted.audiences)):
+        if "*" in names:
             del found[f"with a wrong {claim}"]
     return found
 

@@ -17,9 +17,9 @@ from components.config.addresses import is_private
 from components.stack import topology
 from ops.verify import net, stun
 from ops.verify.context import TOKEN_SECONDS, Context, new_room
+from ops.verify.deployed import DeployedStack, Turn
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped
-from ops.verify.stack import Stack, Turn
 from ops.verify.stun import StunError
 from ops.verify.xmpp import Refused, Service, visit_if_let_in
 
@@ -66,7 +66,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Fault:
     """Why a URL is of no use, and what to do about it."""
 
     said: str
@@ -97,9 +97,9 @@ async def check(context: Context) -> Result:
 async def _told(context: Context) -> list[Service] | None:
     """What prosody tells a client of TURN; None where there is no sign-in, which other checks judge."""
     stack, room = context.stack, new_room()
-    if not stack.token_auth and not stack.open_to_all:
+    if stack.tokens is None and stack.sign_in_required:
         return None
-    client = await visit_if_let_in(context, room, context.token(room) if stack.token_auth else None)
+    client = await visit_if_let_in(context, room, context.token(room) if stack.tokens else None)
     if client is None:
         return None
     async with client:
@@ -109,38 +109,38 @@ async def _told(context: Context) -> list[Service] | None:
             return []
 
 
-def _compare(context: Context, turn: Turn, services: list[Service]) -> Problem | None:
+def _compare(context: Context, turn: Turn, services: list[Service]) -> Fault | None:
     """Whether clients are told of the stack's servers, and of no others."""
     told = [one for one in map(Server.told, services) if one is not None]
     places = {one.place for one in told}
     wanted = [(url, Server.parse(url)) for url in turn.urls]
     missing = [url for url, one in wanted if one is not None and one.place not in places]
     if missing:
-        return Problem(
+        return Fault(
             f"prosody does not tell clients of {', '.join(missing)}",
             f"has prosody the TURN settings (make outputs)? bring the stack up; {context.stack.logs('prosody')}",
         )
     further = [one.url for one in told if one.place not in {own.place for _, own in wanted if own is not None}]
     if further:
-        return Problem(
+        return Fault(
             f"prosody tells clients of a server that is not configured: {', '.join(further)}",
             "remove it from prosody's external_services, or bring the stack up",
         )
     return None
 
 
-async def _attempt(context: Context, turn: Turn, url: str, services: list[Service] | None) -> Problem | None:
+async def _attempt(context: Context, turn: Turn, url: str, services: list[Service] | None) -> Fault | None:
     """None where it went well."""
     server = Server.parse(url)
     if server is None:
-        return Problem(
+        return Fault(
             "is no TURN URL that can be tried", "write turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT]"
         )
     username, password = _credential(context, turn, server, services)
     if not password:
-        return Problem("is told to clients without a credential", "bring the stack up: prosody lacks TURN_CREDENTIALS")
+        return Fault("is told to clients without a credential", "bring the stack up: prosody lacks TURN_CREDENTIALS")
     try:
-        relayed = await net.within(net.ANSWER_SECONDS, _allocate(context, server, username, password))
+        relayed = await net.with_timeout(_allocate(context, server, username, password), net.ANSWER_SECONDS)
     except StunError as error:
         said, todo = str(error), "look into the TURN server's log; its relay ports may be used up or shut"
         if error.code in (401, 403, 438):
@@ -153,10 +153,10 @@ async def _attempt(context: Context, turn: Turn, url: str, services: list[Servic
         todo = f"does it run, and does the firewall let {'UDP' if server.udp else 'TCP'} {server.port} through?"
     else:
         return judge_relay(context.stack, relayed)
-    return Problem(f"gives no relay address: {said}", todo)
+    return Fault(f"gives no relay address: {said}", todo)
 
 
-def judge_relay(stack: Stack, relayed: str) -> Problem | None:
+def judge_relay(stack: DeployedStack, relayed: str) -> Fault | None:
     """Whether a relay address (IP#PORT) can be the right one, as far as the addresses that clients know tell."""
     ip, known = relayed.partition("#")[0], stack.advertised_addresses
     if not known or ip in known:
@@ -167,7 +167,7 @@ def judge_relay(stack: Stack, relayed: str) -> Problem | None:
         todo = "tell the TURN server its outer address (coturn: external-ip)"
     else:
         return None
-    return Problem(f"relays at {ip}, while clients know {', '.join(known)}", todo)
+    return Fault(f"relays at {ip}, while clients know {', '.join(known)}", todo)
 
 
 def _is_inner(address: str) -> bool:

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from ops.verify import net
 from ops.verify.context import Context
+from ops.verify.deployed import DeployedStack
 from ops.verify.net import Answer, Unreachable
 from ops.verify.result import Result, failed, ok, skipped
-from ops.verify.stack import Stack
 
 
 async def check(context: Context) -> Result:
@@ -16,9 +16,6 @@ async def check(context: Context) -> Result:
     stack = context.stack
     if stack.behind_proxy:
         return skipped("plain HTTP goes to your own proxy, which decides what becomes of it")
-    if stack.http_port is None:
-        return skipped("the outputs do not say where plain HTTP is (httpPort)", "bring the stack up")
-    redirects = stack.setting("web", "ENABLE_HTTP_REDIRECT") == "1"
     try:
         address = await context.address()
     except Unreachable:
@@ -27,14 +24,14 @@ async def check(context: Context) -> Result:
         answer = await net.request(address, stack.http_port, "/config.js", host=stack.host)
     except Unreachable as error:
         return failed(f"no plain HTTP: {error}", _fix(stack))
-    return _judge_redirect(context, answer) if redirects else _judge_served(context, answer)
+    return _judge_redirect(context, answer) if stack.redirects else _judge_served(context, answer)
 
 
-def _fix(stack: Stack) -> str:
+def _fix(stack: DeployedStack) -> str:
     """What to do where nothing is at the port that callers come to."""
     if stack.letsencrypt:
         return f"let TCP through to port {stack.http_port}: Let's Encrypt connects there, and so does who types no https://"
-    if stack.published_http_port in (None, stack.http_port):
+    if stack.published_http_port == stack.http_port:
         return f"let TCP through to port {stack.http_port}: whoever types the name without https:// gets nothing"
     return (
         f"httpPort is {stack.published_http_port}, and whoever types the name without https:// comes to "

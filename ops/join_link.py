@@ -11,8 +11,8 @@ import time
 from typing import Final
 
 from ops.errors import OpsError
-from ops.verify import jwt, source
-from ops.verify.stack import Stack
+from ops.verify import deployed, jwt
+from ops.verify.deployed import DeployedStack
 
 _LONGEST: Final = 24 * 3600
 _SHORTEST: Final = 60
@@ -25,7 +25,7 @@ def run(stack: str, *, room: str, moderator: bool, name: str | None, expires: st
     """Prints the link on stdout and the warning on stderr. Raises OpsError."""
     seconds = lifetime(expires)
     room, name = room_name(room), display_name(name)
-    link = join_link(source.read(stack, outputs, _SECONDS), room, seconds, moderator=moderator, name=name)
+    link = join_link(deployed.read(stack, outputs, _SECONDS), room, seconds, moderator=moderator, name=name)
     print(link)
     until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time.time() + seconds))
     role = "moderator, who can open the room" if moderator else "participant, once a moderator has opened it"
@@ -37,7 +37,7 @@ def run(stack: str, *, room: str, moderator: bool, name: str | None, expires: st
     return 0
 
 
-def join_link(stack: Stack, room: str, seconds: int, *, moderator: bool, name: str | None) -> str:
+def join_link(stack: DeployedStack, room: str, seconds: int, *, moderator: bool, name: str | None) -> str:
     """`<publicUrl>/<room>?jwt=...`. Raises OpsError where the stack takes no tokens."""
     content = jwt.claims(stack, room, seconds, moderator=moderator)
     if name is not None:
