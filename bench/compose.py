@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.measure import Unavailable
-from components.stack.spec import ContainerSpec, SecretRef
+from components.stack.spec import ContainerSpec, SecretRef, SecretText
 from tests.engine.docker_host import docker
 
 _SECRET: Final = "0123456789abcdef0123456789abcdef"
@@ -73,10 +73,13 @@ class Compose:
             },
         }
 
-    def _file(self, role: str, number: int, content: str | bytes | SecretRef) -> Path:
+    def _file(self, role: str, number: int, content: str | bytes | SecretRef | SecretText) -> Path:
         path = self._folder / f"{role}-{number}"
-        plain = content if isinstance(content, bytes) else _plain(content).encode()
-        path.write_bytes(plain)
+        if isinstance(content, SecretText):
+            content = content.masked
+        elif isinstance(content, SecretRef):
+            content = _SECRET
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
     def up(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import pulumi
 import pulumi_tls as tls
 
-from components.config.settings import Settings
+from components.stack.blueprint import LocalCa, OwnCertificate
 
 _DAY: Final = 24
 CA_VALIDITY_HOURS: Final = 3650 * _DAY
@@ -29,17 +29,17 @@ class Certificates(pulumi.ComponentResource):
     private_key: pulumi.Output[str]
     ca_certificate: pulumi.Output[str] | None
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, wanted: LocalCa | OwnCertificate, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("videobackend:index:Certificates", name, None, opts)
-        if settings.tls_certificate is not None and settings.tls_private_key is not None:
-            self.chain = settings.tls_certificate.output()
-            self.private_key = settings.tls_private_key.output()
+        if isinstance(wanted, OwnCertificate):
+            self.chain = pulumi.Output.secret(wanted.chain.reveal())
+            self.private_key = pulumi.Output.secret(wanted.private_key.reveal())
             self.ca_certificate = None
         else:
-            self._local_ca(name, settings)
+            self._local_ca(name, wanted)
         self.register_outputs({})
 
-    def _local_ca(self, name: str, settings: Settings) -> None:
+    def _local_ca(self, name: str, wanted: LocalCa) -> None:
         child = pulumi.ResourceOptions(parent=self)
         ca_key = tls.PrivateKey(f"{name}-ca-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
         authority = tls.SelfSignedCert(
@@ -48,23 +48,20 @@ class Certificates(pulumi.ComponentResource):
             is_ca_certificate=True,
             max_path_length=0,
             set_subject_key_id=True,
-            subject=tls.SelfSignedCertSubjectArgs(
-                common_name=f"videobackend {settings.stack} local CA", organization="videobackend"
-            ),
+            subject=tls.SelfSignedCertSubjectArgs(common_name=wanted.authority, organization="videobackend"),
             allowed_uses=["cert_signing", "crl_signing"],
             validity_period_hours=CA_VALIDITY_HOURS,
             early_renewal_hours=SERVER_VALIDITY_HOURS,
             opts=child,
         )
-        host, is_address = settings.public_url.host, settings.public_url.address is not None
         server_key = tls.PrivateKey(f"{name}-server-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
         request = tls.CertRequest(
             f"{name}-server-request",
             private_key_pem=server_key.private_key_pem,
             # A common name holds 64 characters (X.520) and browsers look at the names below only.
             subject=tls.CertRequestSubjectArgs(organization="videobackend"),
-            dns_names=None if is_address else [host],
-            ip_addresses=[host] if is_address else None,
+            dns_names=None if wanted.is_address else [wanted.host],
+            ip_addresses=[wanted.host] if wanted.is_address else None,
             opts=child,
         )
         server = tls.LocallySignedCert(

@@ -1,6 +1,6 @@
 """What an operator reads when an image does not come or a container does not become healthy.
 
-Owns the last log lines of the failed container, the hint where to look, and that nothing else clutters them. Runs
+Owns the last log lines of the failed container and of what it needs, the hint where to look, and that nothing else clutters them. Runs
 inside `pulumi up` as an error hook; never retries and never fails itself.
 """
 
@@ -9,37 +9,58 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 
 from components.resources.docker_cli import DockerCli
-from components.stack.spec import HIDDEN, ContainerSpec, SecretRef
+from components.stack.spec import HIDDEN
 
 _LINES: Final = 20
 _SECONDS: Final = 15
 _SHORTEST_SECRET: Final = 6
+_HEALTHY: Final = "healthy"
 _ALREADY_EXPLAINED: Final = 32
 """Exit code that tells Pulumi's Python host that the user has been told what went wrong."""
 
 
-def container_hook(name: str, spec: ContainerSpec, container: str, docker: DockerCli) -> pulumi.ErrorHook:
-    """A hook that explains why `container` failed.
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """A container that may be the cause of a failure.
+
+    Args:
+        role: what it is in the stack.
+        container: its name on the Docker host.
+        secrets: what it was given and its log must not show.
+    """
+
+    role: str
+    container: str
+    secrets: Sequence[pulumi.Output[str]]
+
+
+def container_hook(name: str, suspects: Sequence[Suspect], docker: DockerCli) -> pulumi.ErrorHook:
+    """A hook that explains why a container failed.
 
     Args:
         name: the hook's name, unique in the program.
-        spec: what runs in the container.
-        container: its physical name.
+        suspects: the container, and then those that it needs to become healthy.
         docker: the way to the Docker host.
     """
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:
         if args.failed_operation != "delete":
-            # A list with a secret in it arrives as one secret Output.
-            envs = await pulumi.Output.from_input((args.new_inputs or {}).get("envs", [])).future()
-            pulumi.log.error(explanation(spec.role, container, docker, _secret_values(spec, envs or [])))
-        _leave_quietly()
+            secrets = await pulumi.Output.all(*(one for suspect in suspects for one in suspect.secrets)).future()
+            long_enough = [one for one in secrets or [] if len(one) >= _SHORTEST_SECRET]
+            failed, *beneath = suspects
+            # What is down drags along those above it, so the deepest one that is not well is the cause.
+            causes = [one for one in beneath if _health(one.container, docker) not in (_HEALTHY, None)]
+            for one in reversed(causes):
+                pulumi.log.error(f"{failed.role} needs {one.role}: " + explanation(one, docker, long_enough))
+            pulumi.log.error(explanation(failed, docker, long_enough))
+        exit_without_traceback()
         return False
 
     return pulumi.ErrorHook(name, explain)
@@ -54,35 +75,40 @@ def image_hook(name: str, image: str, docker: DockerCli) -> pulumi.ErrorHook:
                 f"cannot get the image {image}: can the Docker host reach its registry, and is there such a release? "
                 f"`{docker.typed('pull', image)}` shows it; imageRegistry and jitsiRelease say where it comes from"
             )
-        _leave_quietly()
+        exit_without_traceback()
         return False
 
     return pulumi.ErrorHook(name, explain)
 
 
-def explanation(role: str, container: str, docker: DockerCli, secrets: Iterable[str]) -> str:
-    """The last log lines of `container`, secrets blotted out, and where to look next."""
-    logs = ("logs", "--tail", str(_LINES), container)
+def explanation(suspect: Suspect, docker: DockerCli, secrets: Iterable[str]) -> str:
+    """The last log lines of a container, secrets masked, and where to look next."""
+    logs = ("logs", "--tail", str(_LINES), suspect.container)
+    failure = f"{suspect.role} did not start or did not become healthy"
     hint = f"look at: {docker.typed(*logs)}"
     if docker.unusable:
-        return f"{role} did not start or did not become healthy; {hint} ({docker.unusable})"
+        return f"{failure}; {hint} ({docker.unusable})"
     run = docker.run(*logs, seconds=_SECONDS, joined=True)
     if run.returncode:
-        return f"{role} did not start or did not become healthy; {hint}"
+        return f"{failure}; {hint}"
     text = run.stdout
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     lines = [f"    {line}" for line in text.splitlines()] or ["    (it has logged nothing)"]
-    return "\n".join([f"{role} did not start or did not become healthy. The last lines of its log:", *lines, hint])
+    return "\n".join([f"{failure}. The last lines of its log:", *lines, hint])
 
 
-def _leave_quietly() -> None:
+def _health(container: str, docker: DockerCli) -> str | None:
+    """Docker's word for it, such as `healthy`; `missing` where there is no such container, None where nobody can say."""
+    if docker.unusable:
+        return None
+    run = docker.run("inspect", "--format", "{{.State.Health.Status}}", container, seconds=_SECONDS)
+    if run.returncode:
+        return "missing" if "no such object" in run.stderr.lower() else None
+    return run.stdout.strip()
+
+
+def exit_without_traceback() -> None:
     """Ends the program without a traceback when the engine interrupts it, as it does after any failure."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, lambda *_: os._exit(_ALREADY_EXPLAINED))
-
-
-def _secret_values(spec: ContainerSpec, envs: Iterable[object]) -> list[str]:
-    names = {name for name, value in spec.environment.items() if isinstance(value, SecretRef)}
-    pairs = (item.partition("=") for item in envs if isinstance(item, str))
-    return [value for name, _, value in pairs if name in names and len(value) >= _SHORTEST_SECRET]

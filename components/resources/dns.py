@@ -1,8 +1,8 @@
 """DnsRecords component: the host of publicUrl at Cloudflare.
 
-Owns the A and AAAA records and the look-up of their zone. The one importer of pulumi_cloudflare, which is large
-and slow to load: import this module only where DNS is on. Records are never proxied, since a proxy passes HTTP
-only and media is UDP.
+Owns the look-up of the zone and that records are never proxied, since a proxy passes HTTP only and media is UDP. Which
+records there are the blueprint says. The one importer of pulumi_cloudflare, which is large
+and slow to load: import this module only where DNS is on.
 """
 
 from __future__ import annotations
@@ -10,41 +10,34 @@ from __future__ import annotations
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from components.config.settings import Settings
+from components.stack.blueprint import Dns
 
 
 class DnsRecords(pulumi.ComponentResource):
-    """One record for each public address of dockerHostAddress."""
+    """The records of one zone."""
 
-    records: list[str]
-    """What the records say, such as `video.example.org A 203.0.113.10`."""
-
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, wanted: Dns, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("videobackend:index:DnsRecords", name, None, opts)
-        host = settings.public_url.host
-        zone_id = self._zone_id(settings)
-        self.records = []
-        for address in dict.fromkeys(one.ip for one in settings.addresses if not one.is_private):
-            kind = "A" if address.version == 4 else "AAAA"
+        zone_id = self._zone_id(wanted)
+        for record in wanted.records:
             cloudflare.DnsRecord(
-                f"{name}-{kind.lower()}-{str(address).replace('.', '-').replace(':', '-')}",
+                f"{name}-{record.type.lower()}-{record.address.replace('.', '-').replace(':', '-')}",
                 zone_id=zone_id,
-                name=host,
-                type=kind,
-                content=str(address),
-                ttl=settings.dns_ttl,
+                name=record.host,
+                type=record.type,
+                content=record.address,
+                ttl=record.ttl,
                 proxied=False,
-                comment=f"videobackend, stack {settings.stack}: managed by Pulumi",
+                comment=wanted.comment,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            self.records.append(f"{host} {kind} {address}")
         self.register_outputs({})
 
-    def _zone_id(self, settings: Settings) -> pulumi.Input[str]:
-        if settings.dns_zone_id is not None:
-            return settings.dns_zone_id
+    def _zone_id(self, wanted: Dns) -> pulumi.Input[str]:
+        if wanted.zone_id is not None:
+            return wanted.zone_id
         zone = cloudflare.get_zone_output(
-            filter=cloudflare.GetZoneFilterArgs(match="all", name=settings.dns_zone),
+            filter=cloudflare.GetZoneFilterArgs(match="all", name=wanted.zone),
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
         return zone.id

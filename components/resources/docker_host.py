@@ -1,4 +1,4 @@
-"""The placement on one Docker host: ContainerSpec → docker.Container, with network and volumes.
+"""One Docker host: ContainerSpec → docker.Container, with networks and volumes.
 
 Owns every argument and option of these resources, and so the ways around the provider's traps: some changes are
 "updated" without being applied, the default stop is SIGKILL, dependants keep a dead session, and a failed first
@@ -17,39 +17,39 @@ import pulumi_docker as docker
 
 from components.resources import diagnosis
 from components.resources.docker_cli import DockerCli
+from components.resources.secret_values import Secrets, resolve
 from components.stack import topology
-from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, SecretRef, Value
+from components.stack.spec import ContainerSpec, FileSpec, HealthSpec
 
 LABEL_STACK: Final = "videobackend.stack"
 LABEL_ROLE: Final = "videobackend.role"
-LABEL_SPEC: Final = "videobackend.spec"
 LABEL_SESSION: Final = "videobackend.session"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placement:
+class DockerHost:
     """Where to place: names, secrets and the Docker host.
 
     Args:
         name: logical prefix of the resources.
         stack: the stack; physical names carry it, so that stacks can share a host.
-        secrets: what a SecretRef resolves to.
-        docker_cli: the docker command for the host, for what is said of a failure.
+        secrets: what a SecretRef or SecretText is made from.
+        cli: the docker command for the host, for what is said of a failure.
         parent: the component that the resources belong to.
     """
 
     name: str
     stack: str
-    secrets: Mapping[str, pulumi.Output[str]]
-    docker_cli: DockerCli
+    secrets: Secrets
+    cli: DockerCli
     parent: pulumi.Resource
 
     def physical(self, role: str) -> str:
         """The name on the Docker host."""
         return f"{self.name}-{self.stack}-{role}"
 
-    def place(self, specs: Sequence[ContainerSpec]) -> dict[str, docker.Container]:
-        """Makes the networks, then each service after the ones it waits for; by role."""
+    def place(self, specs: Sequence[ContainerSpec]) -> None:
+        """Makes the networks, then each service after those that it starts after."""
         networks = {name: self._network(name) for name in dict.fromkeys(one for spec in specs for one in spec.networks)}
         volumes: dict[str, docker.Volume] = {}
         placed: dict[str, docker.Container] = {}
@@ -57,8 +57,7 @@ class Placement:
             for one in spec.volumes:
                 if one.name not in volumes:
                     volumes[one.name] = self._volume(one.name, spec.role)
-            placed[spec.role] = self._container(spec, networks, volumes, placed)
-        return placed
+            placed[spec.role] = self._container(spec, networks, volumes, placed, self._suspects(spec, specs))
 
     def _network(self, name: str) -> docker.Network:
         main = name == topology.NETWORK
@@ -78,6 +77,7 @@ class Placement:
         networks: Mapping[str, docker.Network],
         volumes: Mapping[str, docker.Volume],
         placed: Mapping[str, docker.Container],
+        suspects: Sequence[diagnosis.Suspect],
     ) -> docker.Container:
         name = self.physical(spec.role)
         image = docker.RemoteImage(
@@ -88,13 +88,11 @@ class Placement:
             opts=pulumi.ResourceOptions(
                 parent=self.parent,
                 hooks=pulumi.ResourceHookBinding(
-                    on_error=[
-                        diagnosis.image_hook(f"{self.name}-{spec.role}-image-diagnosis", spec.image, self.docker_cli)
-                    ]
+                    on_error=[diagnosis.image_hook(f"{self.name}-{spec.role}-image-diagnosis", spec.image, self.cli)]
                 ),
             ),
         )
-        hook = diagnosis.container_hook(f"{self.name}-{spec.role}-diagnosis", spec, name, self.docker_cli)
+        hook = diagnosis.container_hook(f"{self.name}-{spec.role}-diagnosis", suspects, self.cli)
         return docker.Container(
             f"{self.name}-{spec.role}",
             name=name,
@@ -103,7 +101,7 @@ class Placement:
             network_mode="host" if spec.host_network else None,
             command=list(spec.command) or None,
             user=spec.user,
-            envs=[_assignment(key, self._resolve(value)) for key, value in sorted(spec.environment.items())],
+            envs=[_assignment(key, resolve(value, self.secrets)) for key, value in sorted(spec.environment.items())],
             labels=self._labels(spec, placed),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=networks[one].name, aliases=list(spec.aliases))
@@ -124,8 +122,8 @@ class Placement:
             tmpfs=dict(spec.tmpfs),
             read_only=spec.read_only,
             healthcheck=_healthcheck(spec.health),
-            wait=True,
-            wait_timeout=spec.health.deadline,
+            wait=spec.awaited,
+            wait_timeout=spec.health.deadline if spec.awaited else None,
             restart=spec.restart,
             log_driver="json-file",
             log_opts={"max-size": spec.log_max_size, "max-file": str(spec.log_max_files)},
@@ -137,18 +135,35 @@ class Placement:
                 delete_before_replace=True,
                 # A container that never became healthy is in the state with an init error: make it anew.
                 replace_on_changes=["#initerror"],
+                replacement_trigger=spec.fingerprint,
                 hooks=pulumi.ResourceHookBinding(on_error=[hook]),
             ),
         )
+
+    def _suspects(self, spec: ContainerSpec, specs: Sequence[ContainerSpec]) -> list[diagnosis.Suspect]:
+        """The container, and all that it needs to become healthy, nearest first."""
+        by_role = {one.role: one for one in specs}
+        roles = [spec.role]
+        for role in roles:  # grows as it goes
+            roles += [one for one in by_role[role].starts_after if one not in roles]
+        return [
+            diagnosis.Suspect(
+                role=role,
+                container=self.physical(role),
+                secrets=[self.secrets[name] for name in sorted(by_role[role].secret_names)],
+            )
+            for role in roles
+        ]
 
     def _labels(self, spec: ContainerSpec, placed: Mapping[str, docker.Container]) -> list[docker.ContainerLabelArgs]:
         labels: dict[str, pulumi.Input[str]] = {
             LABEL_STACK: self.stack,
             LABEL_ROLE: spec.role,
-            LABEL_SPEC: spec.fingerprint,
         }
-        if spec.session_with is not None:
-            labels[LABEL_SESSION] = placed[spec.session_with].id
+        if spec.replaced_with is not None:
+            # `replace_with` sees a replacement only. One that was removed behind the engine's back is created anew, and
+            # its id tells that too.
+            labels[LABEL_SESSION] = placed[spec.replaced_with].id
         return [docker.ContainerLabelArgs(label=label, value=value) for label, value in sorted(labels.items())]
 
     def _volume(self, name: str, role: str) -> docker.Volume:
@@ -165,10 +180,7 @@ class Placement:
     def _upload(self, file: FileSpec) -> docker.ContainerUploadArgs:
         if isinstance(file.content, bytes):
             return docker.ContainerUploadArgs(file=file.path, content_base64=b64encode(file.content).decode())
-        return docker.ContainerUploadArgs(file=file.path, content=self._resolve(file.content))
-
-    def _resolve(self, value: Value) -> pulumi.Input[str]:
-        return self.secrets[value.name] if isinstance(value, SecretRef) else value
+        return docker.ContainerUploadArgs(file=file.path, content=resolve(file.content, self.secrets))
 
 
 def _assignment(name: str, value: pulumi.Input[str]) -> pulumi.Input[str]:

@@ -1,8 +1,8 @@
 """What to run, as frozen plain values: the language between `services` and a placement.
 
 Owns the shape of a container, its ports, files, volumes and health check, and the fingerprint that says
-whether two specs differ. Holds no secret: a `SecretRef` names one, and the placement looks it up last. Knows
-neither Pulumi nor Docker's API.
+whether two containers differ. Holds no secret: a `SecretRef` names one and a `SecretText` says how a file is made from
+some, and the placement looks them up last. Knows neither Pulumi nor Docker's API.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -25,6 +25,28 @@ class SecretRef:
     """A secret by its name among the placement's secrets."""
 
     name: str
+
+    @property
+    def made_from(self) -> tuple[str, ...]:
+        return (self.name,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretText:
+    """Text that is made from secrets as late as the container is.
+
+    Args:
+        made_from: their names among the placement's secrets.
+        render: the text, given their values in that order; the same for the same values.
+    """
+
+    made_from: tuple[str, ...]
+    render: Callable[..., str] = field(repr=False)
+
+    @property
+    def masked(self) -> str:
+        """The text with `[secret]` in the place of each secret."""
+        return self.render(*[HIDDEN] * len(self.made_from))
 
 
 Value = str | SecretRef
@@ -45,7 +67,7 @@ class FileSpec:
     """A file that is put into the container before it starts; never empty (Docker's provider refuses that)."""
 
     path: str
-    content: Value | bytes
+    content: str | bytes | SecretRef | SecretText
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +115,10 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
     starts_after: tuple[str, ...] = ()
-    """Roles that must be healthy first."""
-    session_with: str | None = None
+    """Roles that are started before, and healthy before where they are awaited."""
+    awaited: bool = True
+    """Whether `pulumi up`, and whoever starts after this one, waits until it is healthy."""
+    replaced_with: str | None = None
     """Role whose new container makes this one's session worthless, so that this one is replaced too."""
     stop_grace: int = 30
     """Seconds between SIGTERM and SIGKILL."""
@@ -110,26 +134,41 @@ class ContainerSpec:
         }
 
     @property
+    def secret_names(self) -> frozenset[str]:
+        """The secrets that reach the container, in its environment or in a file."""
+        values = (*self.environment.values(), *(one.content for one in self.files))
+        return frozenset(
+            name for value in values if isinstance(value, SecretRef | SecretText) for name in value.made_from
+        )
+
+    @property
     def fingerprint(self) -> str:
-        """A hash of all that only a new container applies; without any secret.
+        """A hash of what the container sees and only a new one gets; without any secret.
 
-        Docker's provider calls some changes "updated" without applying them, and misses removed arguments. A
-        label with this hash replaces the container for them too. What Docker does apply in place is left out.
+        Docker's provider calls some changes "updated" without applying them, and misses removed arguments: another hash
+        replaces the container for them too. What is empty counts as not there, so that a new field changes nobody's
+        containers before it is used.
         """
-        applied_in_place = ("restart", "stop_grace")
-        parts = {name: value for name, value in _plain(self).items() if name not in applied_in_place}
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(_seen(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, SecretRef):
-        return {"secret": value.name}
+_UNSEEN: Final = ("restart", "stop_grace", "starts_after", "awaited", "replaced_with", "deadline")
+"""Fields that Docker applies to a running container, or never gets."""
+
+
+def _seen(value: Any) -> Any:
+    """As plain JSON, secrets by name."""
+    if isinstance(value, SecretText):
+        return {"made_from": value.made_from, "text": value.masked}
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
     if dataclasses.is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        fields = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+        return {name: _seen(item) for name, item in fields.items() if name not in _UNSEEN and not _is_empty(item)}
     if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
+        return {name: _seen(item) for name, item in value.items()}
+    return [_seen(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value is False or value in ((), {})

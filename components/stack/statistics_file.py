@@ -1,10 +1,14 @@
 """The statistics file of Prosody: quoting and rendering.
 
-Owns the text of `statistics.cfg.lua`. Does not own where it lies (`topology`) nor the module that reads it
+Owns the text of `statistics.cfg.lua`, and which broker and account it names. Does not own where it lies (`topology`) nor the module that reads it
 (prosody/plugins).
 """
 
 from __future__ import annotations
+
+from components.config.settings import Settings
+from components.stack import topology
+from components.stack.spec import SecretText
 
 
 def lua_string(text: str) -> str:
@@ -46,3 +50,20 @@ def render_statistics_lua(
         values = {"rabbit_url": url, "rabbit_username": username, "rabbit_password": password}
         lines += [f"{name} = {lua_string(value or '')}" for name, value in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def content(settings: Settings) -> str | SecretText:
+    """The file of a stack; it holds a secret only where events are sent."""
+    timeout = settings.conference_timeout
+    if not settings.enable_statistics:
+        return render_statistics_lua(enabled=False, conference_timeout=timeout)
+    if settings.embedded_broker:
+        url, username = topology.EMBEDDED_RABBIT_URL, topology.STATISTICS_USER
+    else:
+        url, username = settings.rabbit_url or "", settings.rabbit_username or ""
+    return SecretText(
+        made_from=("rabbit_password",),
+        render=lambda password: render_statistics_lua(
+            enabled=True, url=url, username=username, password=password, conference_timeout=timeout
+        ),
+    )

@@ -55,6 +55,7 @@ class Registered:
     depends_on: frozenset[str]
     delete_before_replace: bool
     replace_on_changes: tuple[str, ...]
+    replacement_trigger: Any
     secret_outputs: frozenset[str]
     on_error: tuple[str, ...]
 
@@ -135,6 +136,7 @@ class _Monitor(mocks.MockMonitor):
                 depends_on=frozenset(request.dependencies),
                 delete_before_replace=request.deleteBeforeReplace,
                 replace_on_changes=tuple(request.replaceOnChanges),
+                replacement_trigger=_open(json_format.MessageToDict(request.replacement_trigger)),
                 secret_outputs=frozenset(request.additionalSecretOutputs),
                 on_error=tuple(request.hooks.on_error),
             )

@@ -147,12 +147,12 @@ def test_a_change_of_a_letsencrypt_setting_makes_other_specs_of_exactly_the_docu
 
 
 def specs(steps: list[dict[str, Any]]) -> dict[str, str]:
-    """The fingerprint that each container is labelled with, by role; those that stay the same are no steps."""
+    """The fingerprint of each container, by role; those that stay the same are no steps."""
     found = {}
     for step in steps:
         if step["op"] != "delete-replaced" and step["urn"].split("::")[2].endswith("container:Container"):
             labels = {one["label"]: one["value"] for one in step["newState"]["inputs"]["labels"]}
-            found[labels["videobackend.role"]] = labels["videobackend.spec"]
+            found[labels["videobackend.role"]] = step["newState"]["replacementTrigger"]
     return found
 
 

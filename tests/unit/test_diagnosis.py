@@ -12,17 +12,15 @@ import pulumi
 import pytest
 
 from components.resources import diagnosis
+from components.resources.diagnosis import Suspect
 from components.resources.docker_cli import DockerCli
-from components.stack.spec import ContainerSpec, HealthSpec, SecretRef
 
 SECRET: Final = "5ebe2294ecd0e0f08eab7690d2a6ee69"
 HERE: Final = DockerCli()
-SPEC: Final = ContainerSpec(
-    role="prosody",
-    image="prosody:1",
-    environment={"TZ": "UTC", "JVB_AUTH_PASSWORD": SecretRef("jvb_auth_password"), "PIN": SecretRef("pin")},
-    health=HealthSpec(command=("CMD", "true")),
-)
+
+
+def suspect(role: str, container: str, *secrets: str) -> Suspect:
+    return Suspect(role=role, container=container, secrets=[pulumi.Output.secret(one) for one in secrets])
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def does(docker: Path, script: str) -> None:
 
 def test_the_last_lines_of_the_log_are_shown_from_both_streams(docker: Path) -> None:
     does(docker, "echo out; echo err >&2")
-    text = diagnosis.explanation("prosody", "videobackend-dev-prosody", HERE, [])
+    text = diagnosis.explanation(suspect("prosody", "videobackend-dev-prosody"), HERE, [])
     assert text.splitlines() == [
         "prosody did not start or did not become healthy. The last lines of its log:",
         "    out",
@@ -53,39 +51,39 @@ def test_the_last_lines_of_the_log_are_shown_from_both_streams(docker: Path) -> 
 
 def test_the_log_is_asked_of_the_configured_host(docker: Path) -> None:
     does(docker, "echo out")
-    text = diagnosis.explanation("web", "web-1", DockerCli(("--host", "ssh://deploy@video.example.org")), [])
+    text = diagnosis.explanation(suspect("web", "web-1"), DockerCli(("--host", "ssh://deploy@video.example.org")), [])
     assert (docker.parent / "arguments").read_text() == "--host ssh://deploy@video.example.org logs --tail 20 web-1\n"
     assert text.endswith("look at: docker --host ssh://deploy@video.example.org logs --tail 20 web-1")
 
 
 def test_secrets_are_blotted_out(docker: Path) -> None:
     does(docker, f"echo password={SECRET}{SECRET}; echo {SECRET}")
-    text = diagnosis.explanation("prosody", "c", HERE, [SECRET])
+    text = diagnosis.explanation(suspect("prosody", "c"), HERE, [SECRET])
     assert SECRET not in text
     assert "    password=[secret][secret]\n    [secret]\n" in text
 
 
 def test_a_container_that_logged_nothing_is_said_to(docker: Path) -> None:
     does(docker, "")
-    assert "    (it has logged nothing)" in diagnosis.explanation("web", "c", HERE, [])
+    assert "    (it has logged nothing)" in diagnosis.explanation(suspect("web", "c"), HERE, [])
 
 
 def test_bytes_that_are_no_text_do_no_harm(docker: Path) -> None:
     does(docker, "printf 'a\\377b\\n'")
-    assert "    a\ufffdb" in diagnosis.explanation("web", "c", HERE, [])
+    assert "    a\ufffdb" in diagnosis.explanation(suspect("web", "c"), HERE, [])
 
 
 @pytest.mark.parametrize("script", ["exit 1", "kill -9 $$"])
 def test_without_a_log_there_is_a_hint_where_to_look(docker: Path, script: str) -> None:
     does(docker, script)
-    assert diagnosis.explanation("web", "c", HERE, []) == (
+    assert diagnosis.explanation(suspect("web", "c"), HERE, []) == (
         "web did not start or did not become healthy; look at: docker --host unix:///var/run/docker.sock logs --tail 20 c"
     )
 
 
 def test_without_docker_there_is_a_hint_where_to_look(docker: Path) -> None:
     assert not docker.exists()
-    assert diagnosis.explanation("web", "c", HERE, []).endswith(
+    assert diagnosis.explanation(suspect("web", "c"), HERE, []).endswith(
         "; look at: docker --host unix:///var/run/docker.sock logs --tail 20 c"
     )
 
@@ -93,7 +91,7 @@ def test_without_docker_there_is_a_hint_where_to_look(docker: Path) -> None:
 def test_a_docker_that_hangs_is_left_behind(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "_SECONDS", 0.2)
     does(docker, "exec /bin/sleep 30")
-    assert diagnosis.explanation("web", "c", HERE, []).endswith(
+    assert diagnosis.explanation(suspect("web", "c"), HERE, []).endswith(
         "; look at: docker --host unix:///var/run/docker.sock logs --tail 20 c"
     )
 
@@ -104,53 +102,75 @@ Hook = Any
 
 
 @pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hook, list[str]]]:
-    """The hook's function, and what it logs. It may set a signal handler, which is put back."""
-    logged: list[str] = []
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What hooks log. They may set a signal handler, which is put back."""
+    lines: list[str] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda name, function: function)
-    monkeypatch.setattr(pulumi.log, "error", logged.append)
+    monkeypatch.setattr(pulumi.log, "error", lines.append)
     before = signal.getsignal(signal.SIGINT)
-    yield diagnosis.container_hook("diagnosis", SPEC, "videobackend-dev-prosody", HERE), logged
+    yield lines
     signal.signal(signal.SIGINT, before)
 
 
-def call(function: Hook, operation: str, envs: Any) -> Any:
-    args = pulumi.ErrorHookArgs(
-        "urn", "id", "name", "docker:Container", new_inputs={"envs": envs}, failed_operation=operation
-    )
-    return asyncio.run(function(args))
+def fails(*suspects: tuple[str, tuple[str, ...]], operation: str = "create") -> Any:
+    """Calls the hook of the first of these (role, secrets), which needs the others."""
+
+    async def explain() -> Any:
+        made = [suspect(role, role, *secrets) for role, secrets in suspects]
+        function: Hook = diagnosis.container_hook("diagnosis", made, HERE)
+        return await function(pulumi.ErrorHookArgs("u", "i", "n", "t", new_inputs=None, failed_operation=operation))
+
+    return asyncio.run(explain())
 
 
 @pytest.mark.parametrize("operation", ["create", "update"])
-@pytest.mark.parametrize("sealed", [True, False])
-def test_a_failure_is_explained_without_the_containers_secrets(
-    docker: Path, hook: tuple[Hook, list[str]], operation: str, sealed: bool
-) -> None:
-    """The engine hands a list that holds a secret over as one secret Output."""
+def test_a_failure_is_explained_without_the_containers_secrets(docker: Path, logged: list[str], operation: str) -> None:
     does(docker, f"echo UTC {SECRET} 1234")
-    envs: Any = ["TZ=UTC", f"JVB_AUTH_PASSWORD={SECRET}", "PIN=1234"]
-    function, logged = hook
-
-    async def explain() -> Any:
-        given = pulumi.Output.secret(envs) if sealed else envs
-        args = pulumi.ErrorHookArgs("u", "i", "n", "t", new_inputs={"envs": given}, failed_operation=operation)
-        return await function(args)
-
-    assert asyncio.run(explain()) is False, "it never asks for another try"
+    assert fails(("prosody", (SECRET, "1234")), operation=operation) is False, "it never asks for another try"
     (text,) = logged
     assert "    UTC [secret] 1234\n" in text, "plain values stay; what is too short to tell apart stays too"
 
 
-def test_a_failed_removal_is_not_explained(docker: Path, hook: tuple[Hook, list[str]]) -> None:
+def test_a_failed_removal_is_not_explained(docker: Path, logged: list[str]) -> None:
     does(docker, "echo out")
-    function, logged = hook
-    assert call(function, "delete", []) is False
+    assert fails(("prosody", ()), operation="delete") is False
     assert logged == []
 
 
-def test_a_container_without_environment_is_explained_too(docker: Path, hook: tuple[Hook, list[str]]) -> None:
-    does(docker, "echo out")
-    function, logged = hook
-    args = pulumi.ErrorHookArgs("u", "i", "n", "t", new_inputs=None, failed_operation="create")
-    asyncio.run(function(args))
-    assert "    out\n" in logged[0]
+ASKED: Final = """\
+for last; do :; done
+case "$*" in
+*inspect*) case $last in %s ;; esac ;;
+*) echo "log of $last: %s" ;;
+esac"""
+"""A docker command that knows the health of each container, and what each has logged."""
+
+
+def test_what_the_failed_container_needs_is_explained_first_where_it_is_not_well(
+    docker: Path, logged: list[str]
+) -> None:
+    """jicofo waits for ever for a prosody that is down; its own log tells nothing of why."""
+    does(docker, ASKED % ("prosody) echo unhealthy ;; *) echo healthy", SECRET))
+    fails(("jicofo", ()), ("jvb", ()), ("prosody", (SECRET,)))
+    first, second = logged
+    assert first.startswith("jicofo needs prosody: prosody did not start or did not become healthy. The last lines")
+    assert "    log of prosody: [secret]\n" in first
+    assert second.startswith("jicofo did not start or did not become healthy.")
+    assert "log of jicofo: [secret]" in second, "of whichever of them the secret is"
+
+
+def test_a_needed_container_that_is_gone_is_told_too(docker: Path, logged: list[str]) -> None:
+    does(docker, ASKED % ("prosody) echo Error: No such object: prosody >&2; exit 1 ;; *) echo healthy", "x"))
+    fails(("jicofo", ()), ("prosody", ()))
+    assert [line.partition(" did not")[0] for line in logged] == ["jicofo needs prosody: prosody", "jicofo"]
+
+
+def test_of_needed_containers_that_are_well_nothing_is_said(docker: Path, logged: list[str]) -> None:
+    does(docker, ASKED % ("*) echo healthy", "x"))
+    fails(("jicofo", ()), ("prosody", ()))
+    assert [line.partition(" did not")[0] for line in logged] == ["jicofo"]
+
+
+def test_without_docker_the_failed_container_alone_is_named(docker: Path, logged: list[str]) -> None:
+    fails(("jicofo", ()), ("prosody", ()))
+    assert [line.partition(" did not")[0] for line in logged] == ["jicofo"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -16,9 +17,8 @@ from hypothesis import strategies as st
 
 from components.config.problems import SettingsError
 from components.config.settings import ENCRYPTED, KEYS, Settings
-from components.stack import services
-from components.stack.statistics_file import render_statistics_lua
-from components.video_backend import _properties, hosts_entry
+from components.stack.blueprint import blueprint
+from components.stack.spec import SecretText
 from tests.unit.given import GOOD, VALID
 
 TIMES: Final = int(os.environ.get("FUZZ", "1"))
@@ -107,20 +107,17 @@ def judge(values: dict[str, str], encrypted: set[str], seen: Counter[str]) -> No
         readable(str(error), len(error.problems))
         return
     seen["accepted"] += 1
-    for spec in services.specs(accepted):
+    wanted = blueprint(accepted)
+    for spec in wanted.containers:
         assert spec.fingerprint
         for name, value in spec.plain_environment.items():
             assert value, f"{spec.role} {name}"
             assert "\n" not in value
-    password = accepted.rabbit_password
-    render_statistics_lua(
-        enabled=accepted.enable_statistics,
-        url=accepted.rabbit_url,
-        username=accepted.rabbit_username,
-        password=password.reveal() if password else None,
-    ).encode("ascii")
-    _properties({"issuer": accepted.jwt_accepted_issuers[0], "url": accepted.public_url.origin}).encode("ascii")
-    hosts_entry(accepted).encode()
+    texts = [one.content for spec in wanted.containers for one in spec.files]
+    for text in (*texts, *wanted.outputs.values()):
+        if isinstance(text, SecretText):
+            text.masked.encode("ascii")
+    json.dumps(wanted.outputs["facts"], allow_nan=False).encode()
     for warning in accepted.warnings:
         assert MARK not in warning
         assert warning.isprintable()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from components.config.settings import KEYS, Settings, camel_case
-from components.resources.credentials import JWT_SECRET, PASSWORDS
+from components.stack.blueprint import JWT_SECRET, PASSWORDS
 from tests.values import OWN_SECRETS
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.config.checks import Invalid, jwt_name, jwt_secret
-from components.video_backend import _properties, hosts_entry
+from components.stack.blueprint import hosts_entry
+from components.stack.video_service import java_properties
 from tests.values import load
 
 
@@ -34,20 +35,20 @@ def accepted(text: str) -> bool:
 
 @given(st.text(min_size=1, max_size=60).filter(accepted))
 def test_java_reads_every_accepted_value_back(text: str) -> None:
-    assert java_reads(_properties({"name": text})) == {"name": text}
+    assert java_reads(java_properties({"name": text})) == {"name": text}
 
 
 @given(st.text(max_size=60).filter(accepted))
 def test_the_lines_are_printable_ascii(text: str) -> None:
     """Java reads a properties file as ISO 8859-1 unless told otherwise."""
-    line = _properties({"name": text})
+    line = java_properties({"name": text})
     assert line.isascii()
     assert line.endswith("\n")
     assert line[:-1].isprintable()
 
 
 def test_umlauts_and_emoji_are_escaped() -> None:
-    assert _properties({"a": "Ä€😀=:#!"}) == "a=\\u00c4\\u20ac\\ud83d\\ude00=:#!\n"
+    assert java_properties({"a": "Ä€😀=:#!"}) == "a=\\u00c4\\u20ac\\ud83d\\ude00=:#!\n"
 
 
 def test_the_line_for_the_hosts_file_names_address_and_host() -> None:

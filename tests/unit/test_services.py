@@ -58,7 +58,8 @@ def test_what_runs_by_default_is_the_reviewed_one(role: str, golden: Callable[[s
         "tmpfs": dict(spec.tmpfs),
         "read_only": spec.read_only,
         "starts_after": [*spec.starts_after],
-        "session_with": spec.session_with,
+        "awaited": spec.awaited,
+        "replaced_with": spec.replaced_with,
         "stop_grace": spec.stop_grace,
         "restart": spec.restart,
     }

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from components.resources.docker_host import go_duration
 from components.stack import services
-from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, VolumeSpec
+from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, SecretText, VolumeSpec
 from tests.pem import certificate
 from tests.values import OWN_SECRETS, STATISTICS, load
 
@@ -33,8 +34,15 @@ BASE: Final = ContainerSpec(
     tmpfs={"/run": "size=1M"},
 )
 
-APPLIED_IN_PLACE: Final[dict[str, Any]] = {"restart": "always", "stop_grace": 60}
-"""What Docker changes in a running container, or what only matters when it ends."""
+NOT_SEEN: Final[dict[str, Any]] = {
+    "restart": "always",
+    "stop_grace": 60,
+    "starts_after": ("prosody",),
+    "awaited": False,
+    "replaced_with": "prosody",
+    "health": HealthSpec(command=("CMD", "true"), deadline=60),
+}
+"""What Docker changes in a running container, what only matters when it ends, and what Docker never gets."""
 
 CHANGED: Final[dict[str, Any]] = {
     "role": "other",
@@ -51,16 +59,14 @@ CHANGED: Final[dict[str, Any]] = {
     "volumes": (VolumeSpec(name="data", path="/other"),),
     "tmpfs": {"/run": "size=2M"},
     "read_only": True,
-    "starts_after": ("prosody",),
-    "session_with": "prosody",
     "log_max_size": "1g",
     "log_max_files": 9,
 }
 """Another value for each field whose change needs a new container."""
 
 
-def test_every_field_is_either_applied_in_place_or_replaces() -> None:
-    assert {one.name for one in dataclasses.fields(ContainerSpec)} == {*APPLIED_IN_PLACE, *CHANGED}
+def test_of_every_field_it_is_said_whether_a_change_replaces() -> None:
+    assert {one.name for one in dataclasses.fields(ContainerSpec)} == {*NOT_SEEN, *CHANGED}
 
 
 @pytest.mark.parametrize("field", CHANGED)
@@ -68,9 +74,47 @@ def test_a_change_that_needs_a_new_container_changes_the_fingerprint(field: str)
     assert dataclasses.replace(BASE, **{field: CHANGED[field]}).fingerprint != BASE.fingerprint
 
 
-@pytest.mark.parametrize("field", APPLIED_IN_PLACE)
-def test_a_change_that_docker_applies_in_place_keeps_the_fingerprint(field: str) -> None:
-    assert dataclasses.replace(BASE, **{field: APPLIED_IN_PLACE[field]}).fingerprint == BASE.fingerprint
+@pytest.mark.parametrize("field", NOT_SEEN)
+def test_a_change_that_the_container_does_not_see_keeps_the_fingerprint(field: str) -> None:
+    assert dataclasses.replace(BASE, **{field: NOT_SEEN[field]}).fingerprint == BASE.fingerprint
+
+
+def test_a_new_field_changes_nobodys_fingerprint_before_it_is_used() -> None:
+    """Else an upgrade of this program would replace every container, and end the calls on it, for nothing."""
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Grown(ContainerSpec):
+        extra_hosts: tuple[str, ...] = ()
+        limits: Mapping[str, int] = dataclasses.field(default_factory=dict)
+        working_directory: str | None = None
+        init: bool = False
+
+    grown = Grown(**{one.name: getattr(BASE, one.name) for one in dataclasses.fields(ContainerSpec)})
+    assert grown.fingerprint == BASE.fingerprint
+    assert dataclasses.replace(grown, init=True).fingerprint != BASE.fingerprint
+
+
+def test_another_default_changes_the_fingerprint() -> None:
+    """A container that was made with the old one has to get the new one."""
+    slower = dataclasses.replace(HealthSpec(command=("CMD", "true")), interval=60)
+    assert dataclasses.replace(BASE, health=slower).fingerprint != BASE.fingerprint
+
+
+def test_a_file_made_from_secrets_counts_by_its_text_and_by_which_secrets_they_are() -> None:
+    def fingerprint(made_from: tuple[str, ...], render: Callable[..., str]) -> str:
+        file = FileSpec(path="/a", content=SecretText(made_from=made_from, render=render))
+        return dataclasses.replace(BASE, files=(file,)).fingerprint
+
+    known = fingerprint(("a",), lambda a: f"password={a}")
+    assert known == fingerprint(("a",), lambda a: f"password={a}")
+    assert known != fingerprint(("a",), lambda a: f"pass={a}")
+    assert known != fingerprint(("b",), lambda b: f"password={b}")
+
+
+def test_a_spec_names_the_secrets_that_reach_its_container() -> None:
+    file = FileSpec(path="/a", content=SecretText(made_from=("b", "c"), render=lambda b, c: b + c))
+    spec = dataclasses.replace(BASE, environment={"A": SecretRef("a"), "X": "x"}, files=(file,))
+    assert spec.secret_names == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 
 from components.config.problems import SettingsError
 from components.stack import firewall, services, topology
+from components.stack.blueprint import turn_urls
 from components.stack.services import coturn
-from components.stack.spec import ContainerSpec, SecretRef
-from components.video_backend import turn_urls
+from components.stack.spec import ContainerSpec, SecretRef, SecretText
 from tests.values import DOMAIN, OWN_SECRETS, TLS_OWN, TURN_EXTERNAL, load
 
 SECRET: Final = OWN_SECRETS["turnSecret"]
@@ -134,11 +134,11 @@ def test_the_secret_is_in_the_file_alone_and_the_spec_only_names_it() -> None:
     spec = specs(**EMBEDDED, turnSecret=SECRET)["coturn"]
     assert told(**EMBEDDED)["static-auth-secret"] == [SECRET]
     assert SECRET not in repr(spec)
-    assert [one.content for one in spec.files] == [
-        SecretRef("turn_config"),
-        SecretRef("tls_certificate"),
-        SecretRef("tls_private_key"),
-    ]
+    config, *certificate = [one.content for one in spec.files]
+    assert isinstance(config, SecretText)
+    assert config.made_from == ("turn_secret",)
+    assert config.render(SECRET) == coturn.config(load(**EMBEDDED), SECRET)
+    assert certificate == [SecretRef("tls_certificate"), SecretRef("tls_private_key")]
 
 
 def test_with_letsencrypt_coturn_reads_the_certificate_that_web_keeps_and_changes_nothing_there() -> None:

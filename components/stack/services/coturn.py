@@ -12,13 +12,14 @@ no permission is for (moby/moby#11998).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from components.config.settings import Settings
 from components.stack import images, topology
 from components.stack.services import web
 from components.stack.services.common import tcp_health
-from components.stack.spec import ContainerSpec, FileSpec, SecretRef
+from components.stack.spec import ContainerSpec, FileSpec, SecretRef, SecretText
 
 CONFIG: Final = "/etc/coturn/videobackend.conf"
 START: Final = "/etc/coturn/videobackend.sh"
@@ -58,7 +59,7 @@ exec turnserver -c {CONFIG}
 
 def spec(settings: Settings) -> ContainerSpec:
     """The TURN server's container."""
-    files = [FileSpec(path=CONFIG, content=SecretRef("turn_config"))]
+    files = [FileSpec(path=CONFIG, content=SecretText(made_from=("turn_secret",), render=partial(config, settings)))]
     shares_volume = settings.tls_mode == "letsencrypt"
     if shares_volume:
         files.append(FileSpec(path=START, content=RENEWING))

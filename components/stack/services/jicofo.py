@@ -17,7 +17,7 @@ def spec(settings: Settings) -> ContainerSpec:
         aliases=(topology.JICOFO,),
         read_only=True,
         starts_after=(topology.PROSODY, topology.JVB),
-        session_with=topology.PROSODY,
+        replaced_with=topology.PROSODY,
     )
 
 

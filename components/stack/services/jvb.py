@@ -21,7 +21,7 @@ def spec(settings: Settings) -> ContainerSpec:
         ),
         read_only=True,
         starts_after=(topology.PROSODY,),
-        session_with=topology.PROSODY,
+        replaced_with=topology.PROSODY,
     )
 
 

@@ -1,13 +1,13 @@
 """prosody: the XMPP server, which signs users in and runs the rooms.
 
 Owns its environment and the files that Prosody includes. The rules of the rooms live in prosody/plugins, the
-statistics file's text in `statistics`.
+statistics file's text in `statistics_file`.
 """
 
 from __future__ import annotations
 
 from components.config.settings import Settings
-from components.stack import prosody_plugins, topology
+from components.stack import prosody_plugins, statistics_file, topology
 from components.stack.services.common import flag, http_health, shared
 from components.stack.spec import ContainerSpec, FileSpec, SecretRef, Value, VolumeSpec
 
@@ -21,7 +21,7 @@ def spec(settings: Settings) -> ContainerSpec:
         networks=((topology.NETWORK, topology.STATISTICS_NETWORK) if settings.embedded_broker else (topology.NETWORK,)),
         aliases=(topology.PROSODY, topology.XMPP_SERVER),
         files=(
-            FileSpec(path=topology.STATISTICS_FILE, content=SecretRef("statistics_config")),
+            FileSpec(path=topology.STATISTICS_FILE, content=statistics_file.content(settings)),
             *prosody_plugins.files(),
         ),
         volumes=(VolumeSpec(name="prosody-data", path=topology.PROSODY_DATA),),

@@ -13,7 +13,7 @@ import json
 from components.config.settings import Settings
 from components.stack import images, topology
 from components.stack.services.common import tcp_health
-from components.stack.spec import ContainerSpec, FileSpec, SecretRef, VolumeSpec
+from components.stack.spec import ContainerSpec, FileSpec, SecretText, VolumeSpec
 
 
 def spec(settings: Settings) -> ContainerSpec:
@@ -31,7 +31,10 @@ def spec(settings: Settings) -> ContainerSpec:
                 path=topology.RABBITMQ_CONF,
                 content=f"# Written by videobackend.\nload_definitions = {topology.RABBITMQ_DEFINITIONS}\n",
             ),
-            FileSpec(path=topology.RABBITMQ_DEFINITIONS, content=SecretRef("rabbit_definitions")),
+            FileSpec(
+                path=topology.RABBITMQ_DEFINITIONS,
+                content=SecretText(made_from=("rabbit_password",), render=definitions),
+            ),
         ),
         volumes=(VolumeSpec(name="rabbitmq-data", path=topology.RABBITMQ_DATA),),
         restart=settings.restart_policy,
