@@ -165,7 +165,6 @@ def _outputs(
 ) -> dict[str, Any]:
     outputs: dict[str, Any] = {
         "publicUrl": settings.public_url.origin,
-        "httpPort": settings.http_port,
         "facts": facts.facts(settings, containers),
         "settings": {spec.role: spec.plain_environment for spec in containers},
         "statisticsConfig": _secret_text(statistics_file.content(settings)),

@@ -42,7 +42,6 @@ COMPONENTS: Final = {
 
 OUTPUT_IS_SECRET: Final = {
     "publicUrl": False,
-    "httpPort": False,
     "facts": False,
     "settings": False,
     "hostsEntry": False,
@@ -59,7 +58,6 @@ OUTPUT_IS_SECRET: Final = {
 
 ALWAYS_THERE: Final = {
     "publicUrl",
-    "httpPort",
     "facts",
     "settings",
     "statisticsConfig",
