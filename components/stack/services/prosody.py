@@ -53,8 +53,9 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "JIBRI_RECORDER_PASSWORD": SecretRef("jibri_recorder_password"),
         "JIBRI_XMPP_USER": topology.JIBRI_XMPP_USER,
         "JIBRI_XMPP_PASSWORD": SecretRef("jibri_xmpp_password"),
+        "ENABLE_SUBDOMAINS": "0",
         # The image leaves existing accounts alone: account_sync gives them the passwords above.
-        "GLOBAL_MODULES": "account_sync,conference_requests",
+        "GLOBAL_MODULES": "log_masking,account_sync,conference_requests",
         "TZ": settings.time_zone,
     }
     if settings.muc_modules:

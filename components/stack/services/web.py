@@ -74,6 +74,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "ENABLE_AUTH": flag(settings.enable_auth),
         "ENABLE_GUESTS": flag(settings.enable_guests),
         "ENABLE_BREAKOUT_ROOMS": flag(settings.enable_breakout_rooms),
+        # Tenants: prosody's modules let nobody into their rooms.
+        "ENABLE_SUBDOMAINS": "0",
         "ENABLE_PREJOIN_PAGE": flag(settings.enable_prejoin_page),
         "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
         "ENABLE_HTTP_REDIRECT": flag(redirects_http(settings)),
