@@ -1,28 +1,55 @@
--- Conference requests: jicofo is asked for conferences, and for no other room of this server.
+-- Conference requests: jicofo is asked for conferences of the asker's, and for no other room of this server.
 -- Load globally: GLOBAL_MODULES=conference_requests.
 --
 -- jicofo makes a conference of whatever room it is asked for. Asked for the room in which it meets the bridges, it soon
 -- leaves that room as an empty conference, and with it every bridge: no call begins until it is started anew. So a
--- request has to name a room where people meet: on the conference component or the one of breakout rooms. Reads the
--- image's own variables with the image's own defaults. Does not judge who may open a room: mod_create_room does.
+-- request has to name a room on the conference component that the asker's token admits, or a breakout room that an
+-- existing conference has, admitted likewise. Who has no token (a guest, or where accounts sign in) is judged by
+-- mod_create_room alone. Reads the image's own variables with the image's own defaults. Does not judge who may open a
+-- room: mod_create_room does.
 
 module:set_global()
 
 local jid = require "util.jid"
 local st = require "util.stanza"
 
+local call_rooms = module:require "call_rooms"
+local claims = module:require "token_claims"
 local conference = module:require "conference"
-local environment = module:require("environment").get
 
-local open = {
-	[jid.prep(environment("XMPP_MUC_DOMAIN", "muc.meet.jitsi"))] = true,
-	[jid.prep("breakout." .. environment("XMPP_DOMAIN", "meet.jitsi"))] = true,
-}
+local function is_admitted(session, main_room_jid, main_room)
+	if not claims.has_token(session) or claims.admits(session, main_room_jid) then return true end
+	local affiliation = main_room and main_room:get_affiliation(jid.bare(session.full_jid))
+	return affiliation == "owner" or affiliation == "member" -- the token has expired since
+end
+
+local function is_allowed(session, room_jid)
+	local node, host = jid.split(room_jid)
+	if not node or node:sub(1, 1) == "[" then return false end
+	if conference.is_service_account(session.full_jid) then
+		return host == call_rooms.main_host or host == call_rooms.breakout_host
+	end
+	if host == call_rooms.main_host then return is_admitted(session, room_jid, call_rooms.main(room_jid)) end
+	if host ~= call_rooms.breakout_host then return false end
+	local main_room = call_rooms.main_of_breakout(room_jid)
+	return main_room ~= nil and is_admitted(session, main_room.jid, main_room)
+end
 
 conference.on_conference_request(function(session, stanza, room_jid)
-	local user, host = jid.split(room_jid)
-	if user and open[host] then return end
-	module:log("warn", "%s asks jicofo for %s, which is no conference: refused", session.full_jid, room_jid)
-	session.send(st.error_reply(stanza, "cancel", "not-allowed", "This is not the room of a conference."))
+	if is_allowed(session, room_jid) then return end
+	module:log(
+		"warn",
+		"%s asks jicofo for %s, which is no conference of theirs: refused",
+		session.full_jid,
+		room_jid
+	)
+	local node, host = jid.split(room_jid)
+	local is_conference = node and node:sub(1, 1) ~= "[" and host == call_rooms.main_host
+	-- Jitsi's client knows not-authorized: no way in with this token.
+	local kind, condition = "cancel", "not-allowed"
+	if is_conference then
+		kind, condition = "auth", "not-authorized"
+	end
+	session.send(st.error_reply(stanza, kind, condition, "This is not the room of a conference of yours."))
 	return true
 end, 60) -- before mod_create_room (50)

@@ -2,10 +2,10 @@
 --
 -- In Jitsi a client first asks jicofo for the conference, and jicofo, a server administrator, makes the room; only then
 -- the client enters. So "who made the room" says nothing. The rule is therefore: a room is open once somebody whose
--- token may open it has entered. Until then nobody else but Jitsi's own accounts gets in, whoever made the room and by
--- whatever way jicofo was asked. For a room that is not open, the request to jicofo is refused as well, so that jicofo
--- does not make it in vain; the client takes not-authorized for "wait for the moderator" and asks again.
--- Does not check tokens, nor who may enter an open room: Jitsi's mod_auth_token and mod_token_verification do.
+-- token makes a moderator has entered. Until then nobody else but Jitsi's own accounts gets in, whoever made the room
+-- and by whatever way jicofo was asked. For a room that is not open, the request to jicofo is refused as well, so that
+-- jicofo does not make it in vain; the client takes not-authorized for "wait for the moderator" and asks again.
+-- Does not check tokens, nor who may enter an open room: Jitsi's mod_auth_token and our mod_room_entry do.
 
 local jid = require "util.jid"
 local st = require "util.stanza"
@@ -19,7 +19,7 @@ local REFUSAL = "This conference is not open yet. Only a moderator can open it."
 local function may_enter(session, from, room_jid, room)
 	return conference.is_service_account(from)
 		or (room and room._data.opened_by_moderator)
-		or claims.may_open(session, room_jid)
+		or claims.is_moderator(session, room_jid)
 end
 
 local function check_presence(event)
@@ -35,7 +35,7 @@ module:hook("muc-room-pre-create", check_presence, 50)
 module:hook("muc-occupant-pre-join", check_presence, 50)
 
 module:hook("muc-occupant-joined", function(event)
-	if claims.may_open(event.origin, event.room.jid) then event.room._data.opened_by_moderator = true end
+	if claims.is_moderator(event.origin, event.room.jid) then event.room._data.opened_by_moderator = true end
 end, 10)
 
 conference.on_conference_request(function(session, stanza, room_jid)

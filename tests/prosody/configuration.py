@@ -17,6 +17,9 @@ AUTH_DOMAIN = "auth.meet.jitsi"
 GUEST_DOMAIN = "guest.meet.jitsi"
 MUC_DOMAIN = "muc.meet.jitsi"
 BREAKOUT_DOMAIN = "breakout.meet.jitsi"
+LOBBY_DOMAIN = "lobby.meet.jitsi"
+INTERNAL_DOMAIN = "internal-muc.meet.jitsi"
+END_DOMAIN = "endconference.meet.jitsi"
 FOCUS = f"focus@{AUTH_DOMAIN}"
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes"
@@ -45,6 +48,7 @@ class Setup:
     broker: Broker | None = None
     lobby: bool = False
     breakout_rooms: bool = False
+    meddler: bool = False
     log_level: str = "debug"
     focus_creates_rooms: bool = True
     options: Mapping[str, str | int | float] = field(default_factory=dict)
@@ -67,11 +71,13 @@ def _lua(value: str | int | float) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _breakout_component() -> str:
+def _component(host: str, module: str = "") -> str:
+    # Breakout rooms are made by who enters first: the tests' focus goes to main rooms alone.
     return f"""
-Component "{BREAKOUT_DOMAIN}" "muc"
+Component "{host}" "muc"
+    restrict_room_creation = {"false" if host == BREAKOUT_DOMAIN else "true"}
     storage = "memory"
-    modules_enabled = {{ "stand_in_breakout_rooms" }}
+    modules_enabled = {{ {f'"{module}"' if module else ""} }}
     muc_room_cache_size = 10000
     muc_room_locking = false
     muc_room_default_public_jids = true
@@ -84,6 +90,8 @@ Component "{BREAKOUT_DOMAIN}" "muc"
 def main_file(setup: Setup, directory: str) -> str:
     """The text of prosody.cfg.lua; `directory` as Prosody sees it."""
     modules = [*MUC_MODULES.split(","), "stand_in_token_verification"]
+    if setup.meddler:
+        modules.append("stand_in_meddler")
     muc_modules = "; ".join(f'"{name}"' for name in modules)
     lobby = '"stand_in_lobby";' if setup.lobby else ""
     extra = "\n".join(f"{name} = {_lua(value)}" for name, value in setup.options.items())
@@ -96,7 +104,7 @@ plugin_paths = {{ "{directory}/plugins", "{directory}/stand_in" }}
 component_admins_as_room_owners = true
 modules_enabled = {{
     "roster"; "saslauth"; "tls"; "disco"; "admin_shell"; "private"; "version"; "ping"; "posix";
-    "http_openmetrics"; "account_sync"; "conference_requests"; "stand_in_health"; {lobby}
+    "http_openmetrics"; "log_masking"; "account_sync"; "conference_requests"; "stand_in_health"; {lobby}
 }}
 modules_disabled = {{ "offline"; "register"; "s2s" }}
 admins = {{ "{FOCUS}", "jvb@{AUTH_DOMAIN}" }}
@@ -142,6 +150,10 @@ Component "{MUC_DOMAIN}" "muc"
     muc_room_default_public_jids = true
     muc_tombstones = false
     muc_room_allow_persistent = false
-{_breakout_component() if setup.breakout_rooms else ""}
+{_component(LOBBY_DOMAIN) if setup.lobby else ""}
+{_component(BREAKOUT_DOMAIN, "stand_in_breakout_rooms") if setup.breakout_rooms else ""}
+{_component(INTERNAL_DOMAIN, "stand_in_filter_access")}
+Component "{END_DOMAIN}" "stand_in_end_conference"
+
 Include "conf.d/*.cfg.lua"
 """

@@ -22,12 +22,14 @@ from tests.prosody.configuration import (
     FOCUS,
     GUEST_DOMAIN,
     ISSUER,
+    LOBBY_DOMAIN,
     MUC_DOMAIN,
     SECRET,
 )
 
 FOCUS_XMLNS = "http://jitsi.org/protocol/focus"
 MUC = "http://jabber.org/protocol/muc"
+DATA = "jabber:x:data"
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 CLIENT = "{jabber:client}"
 
@@ -58,6 +60,11 @@ def room_jid(room: str) -> str:
     return room if "@" in room else f"{room}@{MUC_DOMAIN}"
 
 
+def lobby_jid(room: str) -> str:
+    """The JID of the room's lobby."""
+    return f"{room}@{LOBBY_DOMAIN}"
+
+
 class Person(slixmpp.ClientXMPP):
     """One client connection. `seen` holds, by room occupant JID, the last affiliation and role it was told."""
 
@@ -72,8 +79,11 @@ class Person(slixmpp.ClientXMPP):
         mechanisms.unencrypted_plain = mechanisms.unencrypted_scram = True
         self.seen: dict[str, tuple[str, str]] = {}
         self.destroyed: dict[str, str] = {}
+        self.invitations: list[str] = []
+        self.display_name = "Somebody"
         self._joins: dict[str, asyncio.Future[None]] = {}
         self.add_event_handler("presence", self._on_presence)
+        self.add_event_handler("message", self._on_message)
 
     async def arrive(self) -> None:
         """Connects and logs in; raises RefusedError when the login fails."""
@@ -117,18 +127,28 @@ class Person(slixmpp.ClientXMPP):
             if here and (waiting := self._joins.get(room)) and not waiting.done():
                 waiting.set_result(None)
 
+    def _on_message(self, message: Any) -> None:
+        if message.xml.find(f"{{{MUC}#user}}x/{{{MUC}#user}}invite") is not None:
+            self.invitations.append(str(message["from"]))
+
     @property
     def nick(self) -> str:
         return str(self.boundjid.user)[:8]
 
-    async def enter(self, room: str) -> None:
+    async def enter(self, room: str, nick: str | None = None) -> None:
         """Sends the join presence and waits for the answer; raises RefusedError."""
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._joins[room_jid(room)] = joined
-        presence = self.make_presence(pto=f"{room_jid(room)}/{self.nick}")
+        presence = self.make_presence(pto=f"{room_jid(room)}/{nick or self.nick}")
         presence.xml.append(ET.Element(f"{{{MUC}}}x"))
+        if self.display_name:
+            ET.SubElement(presence.xml, "{http://jabber.org/protocol/nick}nick").text = self.display_name
         presence.send()
         await asyncio.wait_for(joined, 10)
+
+    async def knock(self, room: str) -> None:
+        """Goes to wait in the room's lobby, as Jitsi's client does when the room says that it has one."""
+        await self.enter(lobby_jid(room))
 
     async def request_conference(self, room: str) -> None:
         """What every Jitsi client does first: asks the focus to be in the room. Raises RefusedError."""
@@ -166,6 +186,59 @@ class Person(slixmpp.ClientXMPP):
     async def settle(self) -> None:
         """Returns when the server has handled all that was sent."""
         await _ask(self.make_iq_get(queryxmlns="jabber:iq:version", ito=DOMAIN))
+
+    async def admit(self, room: str, *others: str) -> None:
+        """Invites these JIDs into the room, with which a moderator lets in who waits in the lobby; returns when handled.
+
+        Raises RefusedError if the room refused.
+        """
+        message = self.make_message(mto=room_jid(room))
+        x = ET.SubElement(message.xml, f"{{{MUC}#user}}x")
+        for other in others:
+            ET.SubElement(x, f"{{{MUC}#user}}invite", to=other)
+        await self.ask(message)
+
+    async def ask(self, message: Any) -> None:
+        """Sends a message; raises RefusedError if it comes back as an error before the server has handled what follows."""
+        refused: list[RefusedError] = []
+
+        def on_error(stanza: Any) -> None:
+            if stanza["id"] == message["id"]:
+                refused.append(_refusal(stanza.xml))
+
+        message["id"] = secrets.token_hex(4)
+        self.add_event_handler("message_error", on_error)
+        try:
+            message.send()
+            await self.settle()
+        finally:
+            self.del_event_handler("message_error", on_error)
+        if refused:
+            raise refused[0]
+
+    async def meddle(self, deed: str, room: str, other: Person | None = None) -> None:
+        """Has the meddling plugin of the tests do this deed (see stand_in/)."""
+        message = self.make_message(mto=MUC_DOMAIN)
+        attributes = {"do": deed, "room": room_jid(room), "jid": other.boundjid.bare if other else ""}
+        message.xml.append(ET.Element(f"{CLIENT}meddle", attributes))
+        await self.ask(message)
+
+    async def configure(self, room: str, **fields: str) -> None:
+        """Submits the room's configuration with these fields (muc#roomconfig_ before each); raises RefusedError."""
+        iq = self.make_iq_set(ito=room_jid(room))
+        form = ET.SubElement(ET.SubElement(iq.xml, f"{{{MUC}#owner}}query"), f"{{{DATA}}}x", type="submit")
+        values = {"FORM_TYPE": f"{MUC}#roomconfig"} | {f"muc#roomconfig_{name}": fields[name] for name in fields}
+        for name, value in values.items():
+            ET.SubElement(ET.SubElement(form, f"{{{DATA}}}field", var=name), f"{{{DATA}}}value").text = value
+        await _ask(iq)
+
+    async def register(self, room: str, nick: str) -> None:
+        """Reserves a nickname in the room (XEP-0045, 7.10); raises RefusedError."""
+        iq = self.make_iq_set(ito=room_jid(room))
+        form = ET.SubElement(ET.SubElement(iq.xml, "{jabber:iq:register}query"), f"{{{DATA}}}x", type="submit")
+        for name, value in (("FORM_TYPE", f"{MUC}#register"), ("muc#register_roomnick", nick)):
+            ET.SubElement(ET.SubElement(form, f"{{{DATA}}}field", var=name), f"{{{DATA}}}value").text = value
+        await _ask(iq)
 
     async def administer(self, room: str, **item: str) -> None:
         """Sends a muc#admin item, such as affiliation="owner" jid=...; raises RefusedError."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.prosody.configuration import Broker
 from tests.prosody.people import RefusedError, room_jid
-from tests.prosody.servers import Prosody
+from tests.prosody.servers import Prosody, RabbitMQ
 from tests.prosody.stage import Consumer, MakeProsody, Stage, at_a_whole_second, stop_event, until
 
 pytestmark = pytest.mark.prosody
@@ -17,9 +17,13 @@ pytestmark = pytest.mark.prosody
 TIMEOUT = 2
 
 
+def new_room() -> str:
+    return secrets.token_hex(8)
+
+
 @pytest.fixture
 def room() -> str:
-    return secrets.token_hex(8)
+    return new_room()
 
 
 async def test_a_room_closes_after_its_last_moderator_left(
@@ -115,23 +119,33 @@ async def test_a_room_ended_by_its_moderator_leaves_one_event(
         assert await consumer.just_one(room, shared_prosody) == stop_event(room, left)
 
 
-@pytest.mark.parametrize("prefix", ["__jicofo-health-check-", "videobackend-verify-"])
-async def test_the_rooms_of_jicofos_health_check_and_of_verify_are_ignored(
-    prefix: str, shared_prosody: Prosody, consumer: Consumer
+async def test_a_room_of_verify_is_no_call_and_ends_by_itself(
+    make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer
 ) -> None:
-    room = f"{prefix}{secrets.token_hex(4)}"
-    async with Stage(shared_prosody) as stage:
+    """No lobby, no countdown, no event; so it must not be a place where a call could be held unseen."""
+    prosody = make_prosody(rabbitmq.broker, options={"verify_room_seconds": 4})
+    room = f"videobackend-verify-{new_room()}"
+    async with Stage(prosody) as stage:
         moderator = await stage.moderator(room)
         asker = await stage.asker(room)
         await moderator.leave(room)
         await asyncio.sleep(TIMEOUT + 0.5)
         assert await asker.room_exists(room)
-        await consumer.none(room, shared_prosody)
+        await until(lambda: room_jid(room) in asker.destroyed, "the test is over", 5)
+        await consumer.none(room, prosody)
+
+
+async def test_jicofos_test_rooms_are_jicofos(shared_prosody: Prosody, room: str) -> None:
+    async with Stage(shared_prosody) as stage:
+        moderator = await stage.person("*", moderator=True)
+        with pytest.raises(RefusedError):
+            await moderator.join(f"__jicofo-health-check-{room}")
 
 
 async def test_the_modules_survive_a_reload(shared_prosody: Prosody, consumer: Consumer, room: str) -> None:
     """During the call and during the countdown: rules, countdown and event stay."""
-    names = ["token_moderation", "create_room", "close_room", "statistics_calls", "statistics_queue"]
+    names = ["token_moderation", "create_room", "room_entry", "room_requests", "room_lobby", "close_room"]
+    names += ["statistics_calls", "statistics_queue"]
     async with Stage(shared_prosody) as stage:
         moderator, asker = await stage.moderator(room), await stage.asker(room)
         await asyncio.to_thread(shared_prosody.reload_modules, *names)
@@ -145,38 +159,6 @@ async def test_the_modules_survive_a_reload(shared_prosody: Prosody, consumer: C
         await asyncio.to_thread(shared_prosody.reload_modules, "close_room", "statistics_calls")
         await until(lambda: room_jid(room) in asker.destroyed, "the room is closed", 3)
         assert await consumer.just_one(room, shared_prosody) == stop_event(room, left)
-
-
-async def test_the_lobby_is_on_while_a_moderator_is_in(make_prosody: MakeProsody, room: str) -> None:
-    prosody = make_prosody(lobby=True, timeout=10)
-    async with Stage(prosody) as stage:
-        moderator = await stage.moderator(room)
-        asker = await stage.person(room)
-        with pytest.raises(RefusedError) as caught:
-            await asker.join(room)
-        assert caught.value.condition == "registration-required", "the asker waits in the lobby"
-        await stage.moderator(room)
-        await moderator.administer(room, affiliation="member", jid=asker.boundjid.bare)  # let in
-        await asker.join(room)
-        await moderator.settle()
-        assert moderator.standing(room, asker) == ("member", "participant")
-        assert f"lobby of {room_jid(room)} opened" in prosody.log
-        assert f"lobby of {room_jid(room)} closed" not in prosody.log
-
-
-async def test_the_lobby_is_off_when_the_last_moderator_left(make_prosody: MakeProsody, room: str) -> None:
-    prosody = make_prosody(lobby=True, timeout=10)
-    async with Stage(prosody) as stage:
-        moderator = await stage.moderator(room)
-        await moderator.leave(room)
-        asker = await stage.asker(room)
-        assert f"lobby of {room_jid(room)} closed" in prosody.log
-        await moderator.join(room)
-        await asker.settle()
-        assert moderator.standing(room, asker) == ("member", "participant"), "who is in stays in"
-        late = await stage.person(room)
-        with pytest.raises(RefusedError):
-            await late.join(room)
 
 
 async def test_with_statistics_off_nothing_is_recorded(make_prosody: MakeProsody, room: str) -> None:

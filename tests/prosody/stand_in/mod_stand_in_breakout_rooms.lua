@@ -25,9 +25,10 @@ end
 
 module:hook("message/host", function(event)
 	local add = event.stanza:get_child("breakout_rooms")
-	if not add then return end
-	main_of[add.attr.jid] = jid.prep(add.attr.main)
-	local main = main_room(add.attr.jid)
+	local main = add and prosody.hosts[main_host].modules.muc.get_room_from_jid(jid.prep(add.attr.main))
+	local occupant = main and main:get_occupant_by_real_jid(event.stanza.attr.from)
+	if not occupant or occupant.role ~= "moderator" then return false end
+	main_of[add.attr.jid] = main.jid
 	main._data.breakout_rooms = main._data.breakout_rooms or {}
 	main._data.breakout_rooms[add.attr.jid] = "a breakout room"
 	main._data.breakout_rooms_active = true

@@ -7,6 +7,7 @@ local function check(event)
 	local session, stanza = event.origin, event.stanza
 	local room = session.jitsi_meet_room
 	if not room or room == "*" or room:lower() == jid.node(stanza.attr.to) then return end
+	module:log("error", "Token %s not allowed to join: %s", session.auth_token, stanza.attr.to) -- as Jitsi's does
 	session.send(st.error_reply(stanza, "cancel", "not-allowed", "Room and token mismatched"))
 	return true
 end
