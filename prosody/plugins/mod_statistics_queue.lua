@@ -5,9 +5,10 @@
 -- pauses. One event is on its way at a time, oldest first, so the order is kept. The backlog is bounded in number and
 -- age, with a warning at 80 % and an error that names each event dropped. GET /statistics_backlog and the metrics
 -- tell its size.
--- The message has no property by which the broker could know a repetition, because the consumer's contract fixes
--- properties as {}. So a repetition is possible in one case only: the broker took the message, and its answer did not
--- arrive, or this process died before it removed the file.
+-- The message is persistent, and its message_id is the record's id. So a repetition, which is possible in one case only
+-- (the broker took the message, and its answer did not arrive, or this process died before the disk let it remove the
+-- file), can be recognised. The payload is the consumer's contract, to the letter.
+-- The age of an event is the time it has waited here: whatever the clock says, it drops nothing.
 -- No log line has the request's headers, its URL or its body: they hold the password.
 --
 -- Options: statistics_max_events (10000), statistics_max_age (604800 s), statistics_retry_min and _max (1 s, 60 s),
@@ -18,6 +19,7 @@ module:set_global()
 local http = require "net.http"
 local base64 = require "util.encodings".base64
 local json = require "util.json"
+local monotonic = require "util.time".monotonic
 
 local settings = module:require "statistics_settings"
 local spool = module:require "statistics_spool"
@@ -29,6 +31,7 @@ local ROUTING_KEY = "STOP_VIDEO_CALL"
 local PACE = 0.05
 local NEAR = 0.8 -- share of a bound at which to warn
 local STILL_CONNECTING = 1 -- seconds until the next look
+local RETRY_DISK = 5 -- seconds until what the disk refused is tried again
 
 local max_events = module:get_option_number("statistics_max_events", 10000)
 local max_age = module:get_option_number("statistics_max_age", 7 * 24 * 3600)
@@ -45,8 +48,16 @@ local scheduled = false
 local warned = false
 local totals = { delivered = 0, dropped = 0 }
 local last_problem = nil
+local is_searched = false -- whether all events that an earlier process left could be read
+local known = {} -- ids of the events that wait
+local closing_problems = module:shared "/*/close_room/problems"
 
 local function count() return events.last - events.first + 1 end
+
+local function longest_wait()
+	local oldest = events[events.first]
+	return oldest and monotonic() - oldest.since or 0
+end
 
 local function oldest_age()
 	local oldest = events[events.first]
@@ -65,7 +76,8 @@ local function remove_first()
 	local record = events[events.first]
 	events[events.first] = nil
 	events.first = events.first + 1
-	local removed, problem = spool.remove_event(record)
+	known[record.id] = nil
+	local removed, problem = spool.keep(record, "gone")
 	if not removed then
 		module:log("error", "Cannot remove the statistics event %s from disk: %s", record.id, problem)
 	end
@@ -73,20 +85,20 @@ local function remove_first()
 end
 
 local function keep_bounds()
-	while count() > max_events or (count() > 0 and oldest_age() > max_age) do
+	while count() > max_events or (count() > 0 and longest_wait() > max_age) do
 		local reason = count() > max_events and "the backlog is full" or "it is too old"
 		totals.dropped = totals.dropped + 1
 		module:log("error", "Statistics event dropped, %s: %s", reason, describe(remove_first()))
 	end
-	local near = count() >= NEAR * max_events or oldest_age() >= NEAR * max_age
+	local near = count() >= NEAR * max_events or longest_wait() >= NEAR * max_age
 	if near and not warned then
 		module:log(
 			"warn",
-			"Statistics backlog: %d events of at most %d, the oldest is %d of at most %d seconds old; "
+			"Statistics backlog: %d events of at most %d, the oldest waits for %d of at most %d seconds; "
 				.. "beyond that the oldest are dropped. Last problem: %s",
 			count(),
 			max_events,
-			oldest_age(),
+			longest_wait(),
 			max_age,
 			last_problem or "none"
 		)
@@ -101,17 +113,19 @@ local function message(record)
 		json.encode(record.room),
 		os.date("!%Y-%m-%dT%H:%M:%SZ", record.left_at)
 	)
-	return ('{"properties":{},"routing_key":"%s","payload":%s,"payload_encoding":"string"}'):format(
-		ROUTING_KEY,
-		json.encode(payload)
-	)
+	return (
+		'{"properties":{"delivery_mode":2,"message_id":%s},"routing_key":"%s","payload":%s,'
+		.. '"payload_encoding":"string"}'
+	):format(json.encode(record.id), ROUTING_KEY, json.encode(payload))
 end
 
 local function problem_in(body, code)
 	if code == 0 then return "no connection: " .. tostring(body) end
 	if code ~= 200 then return "HTTP status " .. tostring(code) end
-	local answer = json.decode(body or "")
-	if type(answer) ~= "table" or answer.routed ~= true then return "no queue took the message (not routed)" end
+	local called, answer = pcall(json.decode, body or "")
+	if not called or type(answer) ~= "table" or answer.routed ~= true then
+		return "no queue took the message (not routed)"
+	end
 	return nil
 end
 
@@ -165,7 +179,7 @@ function attempt()
 	if count() == 0 then return end
 	local this = { record = events[events.first] }
 	flight = this
-	this.request = http.request(settings.url, {
+	local called, request, problem = pcall(http.request, settings.url, {
 		method = "POST",
 		headers = {
 			["Authorization"] = "Basic " .. base64.encode(settings.username .. ":" .. settings.password),
@@ -182,10 +196,17 @@ function attempt()
 			{ id = this.record.id, problem = problem_in(body, code) }
 		)
 	end)
-	if flight == this then give_up_in_time(this) end
+	this.request = called and request or nil
+	if flight ~= this then return end
+	if this.request then return give_up_in_time(this) end
+	this.answered = true
+	finished("the request cannot be made: " .. tostring(called and problem or request))
 end
 
 local function add(record)
+	if known[record.id] then return end
+	known[record.id] = true
+	record.since = monotonic()
 	events.last = events.last + 1
 	events[events.last] = record
 end
@@ -203,12 +224,16 @@ module:provides("http", {
 		GET = function(event)
 			if not allowed_ips:contains(event.request.ip) then return 403 end
 			event.response.headers.content_type = "application/json"
+			local unwritten, unreadable = spool.trouble()
 			return json.encode({
 				events = count(),
 				oldest_age_seconds = oldest_age(),
 				delivered = totals.delivered,
 				dropped = totals.dropped,
 				last_problem = last_problem,
+				unwritten = unwritten,
+				unreadable = unreadable,
+				closing_problem = next(closing_problems),
 			})
 		end,
 	},
@@ -230,20 +255,36 @@ function module.save()
 		warned = warned,
 		totals = totals,
 		last_problem = last_problem,
+		is_searched = is_searched,
+		known = known,
 	}
 end
 
 function module.restore(saved)
 	events, flight, pause, warned = saved.events, saved.flight, saved.pause, saved.warned
 	totals, last_problem = saved.totals, saved.last_problem
+	is_searched, known = saved.is_searched, saved.known
 	if flight then give_up_in_time(flight) end
 	schedule(pause)
 end
 
-function module.load()
-	if module.reloading then return end
-	for _, record in ipairs(spool.list("event")) do
+local function search()
+	local found
+	found, is_searched = spool.list("event")
+	for _, record in ipairs(found) do
 		add(record)
 	end
 	schedule(PACE)
+end
+
+-- Last of all, once every record has got its time.
+module:hook("server-stopping", spool.retry, 50)
+
+function module.load()
+	if not module.reloading then search() end
+	module:add_timer(RETRY_DISK, function()
+		spool.retry()
+		if not is_searched then search() end
+		return RETRY_DISK
+	end)
 end

@@ -1,77 +1,220 @@
 -- The statistics records on disk: one small file for one call, under Prosody's data directory.
 --
--- A record lives as <id>.call while its call goes on, and is renamed to <id>.event when the call is over; delivered, it
--- is removed. A rename either happened or did not, so one call can never become two events, nor none.
--- Adding or removing one record touches one file, whatever the backlog. Ids sort by the time a call began.
--- Files survive the end of the process in any way; a power cut may lose the last seconds, as Lua has no fsync.
+-- A record lives as <id>.call while its call goes on, as <id>.event when the call is over, and is removed once it is
+-- delivered. Each step is one rename, which happened or did not; where both files are there the event counts. So one
+-- call never becomes two events, nor none. Adding or removing one record touches one file, whatever the backlog.
+-- What the disk refuses (full, read-only, gone) is remembered, and done as soon as it can be: lib.retry. Until then
+-- the record lives in memory alone. Ids sort by the time a call began.
+-- Files survive the end of the process in any way. Lua has no fsync: docs/events.md says what a power cut can cost.
 -- Record: { id, room_jid, room, left_at }, left_at in seconds since the epoch and absent while a moderator is in.
 
 local id = require "util.id"
+local jid = require "util.jid"
 local json = require "util.json"
 local lfs = require "lfs"
 local now = require "util.time".now
 
+local ENOENT, EISDIR = 2, 21
+local LATEST = 253402300799 -- the end of the year 9999: what a timestamp of four digits can say
+
 local directory = prosody.paths.data .. "/statistics_queue"
 local heartbeat = directory .. "/alive"
 
+-- Shared by all who load this library: id -> { record, state, problem } of what could not be written yet, and what the
+-- files of each record hold.
+local waiting = module:shared "/*/statistics_spool/waiting"
+local written = module:shared "/*/statistics_spool/written"
+local put_aside = module:shared "/*/statistics_spool/put_aside"
+
 local lib = {}
 
-local function path(record, kind) return ("%s/%s.%s"):format(directory, record.id, kind) end
+local function path(record_id, kind) return ("%s/%s.%s"):format(directory, record_id, kind) end
 
--- Each returns true, or nil and what the system said.
-function lib.save_call(record)
-	lfs.mkdir(directory)
-	local scratch = path(record, "new")
-	local file, problem = io.open(scratch, "w")
-	if not file then return nil, problem end
-	local written
-	written, problem = file:write(json.encode(record))
-	local closed, close_problem = file:close()
-	if not written or not closed then return nil, problem or close_problem end
-	return os.rename(scratch, path(record, "call"))
+local function is_there(any_path, mode) return lfs.attributes(any_path, "mode") == mode end
+
+local function remove(record_id, kind)
+	local removed, problem, code = os.remove(path(record_id, kind))
+	return removed or code == ENOENT, problem
 end
 
-function lib.turn_into_event(record) return os.rename(path(record, "call"), path(record, "event")) end
+local function text_of(record)
+	return json.encode {
+		id = record.id,
+		room_jid = record.room_jid,
+		room = record.room,
+		left_at = record.left_at,
+	}
+end
 
-function lib.remove_event(record) return os.remove(path(record, "event")) end
+local function write(record, kind)
+	local scratch = path(record.id, "new")
+	local file, problem = io.open(scratch, "w")
+	if not file then return nil, problem end
+	local done, write_problem = file:write(text_of(record))
+	local closed, close_problem = file:close()
+	if not done or not closed then
+		os.remove(scratch)
+		return nil, write_problem or close_problem
+	end
+	return os.rename(scratch, path(record.id, kind))
+end
+
+local steps = {}
+
+function steps.call(record)
+	local done, problem = write(record, "call")
+	if done then written[record.id] = text_of(record) end
+	return done, problem
+end
+
+function steps.event(record)
+	local function rename() return os.rename(path(record.id, "call"), path(record.id, "event")) end
+	local done, problem = written[record.id] == text_of(record) and rename(), nil
+	if not done then
+		done, problem = write(record, "event")
+	end
+	if not done then
+		rename() -- the time may wait, but not that the call is over
+		return nil, problem
+	end
+	written[record.id] = nil
+	remove(record.id, "call")
+	return true
+end
+
+function steps.gone(record)
+	if not is_there(directory, "directory") then return nil, "no directory " .. directory end
+	local event_gone, problem = remove(record.id, "event")
+	local call_gone, call_problem = remove(record.id, "call")
+	written[record.id] = nil
+	return event_gone and call_gone, problem or call_problem
+end
+
+-- Brings a record's files to a state: "call", "event" or "gone". Returns true, or nil and what the system said; then
+-- it is tried again with each retry().
+function lib.keep(record, state)
+	lfs.mkdir(directory)
+	local called, done, problem = pcall(steps[state], record)
+	if called and done then
+		waiting[record.id] = nil
+		return true
+	end
+	problem = tostring(called and problem or done)
+	waiting[record.id] = { record = record, state = state, problem = problem }
+	return nil, problem
+end
+
+function lib.retry()
+	local entries = {}
+	for _, entry in pairs(waiting) do
+		entries[#entries + 1] = entry
+	end
+	for _, entry in ipairs(entries) do
+		if not lib.keep(entry.record, entry.state) then return end -- the others fare no better
+	end
+end
+
+local function count(set)
+	local number = 0
+	for _ in pairs(set) do
+		number = number + 1
+	end
+	return number
+end
+
+-- How many records wait for the disk, and how many were put aside.
+function lib.trouble() return count(waiting), count(put_aside) end
 
 function lib.new_id() return ("%014d-%s"):format(math.floor(now() * 1000), id.short()) end
 
-local function read(name)
-	local file, problem = io.open(directory .. "/" .. name)
-	if not file then return nil, problem end
-	local record = json.decode(file:read("*a") or "")
+local function seconds(value)
+	if type(value) ~= "number" or value ~= value or value < 0 or value > LATEST then return nil end
+	return math.floor(value)
+end
+
+-- The record in a text, or nil and what is wrong with it.
+local function parse(text, record_id)
+	local called, record = pcall(json.decode, text)
+	if not called or type(record) ~= "table" then return nil, "no JSON object" end
+	if record.id ~= record_id then return nil, "its id is not its name" end
+	if type(record.room) ~= "string" or record.room == "" then return nil, "no room" end
+	local room_jid = type(record.room_jid) == "string" and jid.prep(record.room_jid)
+	if not room_jid or jid.node(room_jid) == nil then return nil, "no room_jid" end
+	return { id = record_id, room = record.room, room_jid = room_jid, left_at = seconds(record.left_at) }
+end
+
+-- The record of a file; nil, what is wrong with it, and whether it may be well another time.
+local function read(name, record_id, kind)
+	local file, problem, code = io.open(directory .. "/" .. name)
+	if not file then return nil, problem, code ~= ENOENT end
+	local text, read_problem, read_code = file:read("*a")
 	file:close()
-	if type(record) ~= "table" or type(record.id) ~= "string" or type(record.room) ~= "string" then
-		return nil, "not a statistics record"
+	if not text then return nil, read_problem, read_code ~= EISDIR end
+	local record, reason = parse(text, record_id)
+	if not record then return nil, reason, false end
+	if kind == "event" and not record.left_at then
+		-- The disk was full as the time was to be written. That the call is over was written later: by a rename.
+		record.left_at = seconds(lfs.attributes(directory .. "/" .. name, "change")) or os.time()
 	end
+	if kind == "call" then written[record_id] = text_of(record) end
 	return record
 end
 
--- All records of a kind ("call" or "event"), oldest first. A file that cannot be read is put aside with a warning.
-function lib.list(kind)
-	local names, records = {}, {}
-	if not lfs.attributes(directory) then return records end
+local function complain(name, problem)
+	if put_aside[name] then return end
+	put_aside[name] = tostring(problem)
+	module:log(
+		"error",
+		"Statistics record %s/%s cannot be used (%s): put aside as .unreadable",
+		directory,
+		name,
+		problem
+	)
+	os.rename(directory .. "/" .. name, directory .. "/" .. name .. ".unreadable")
+end
+
+local function names_of(kind)
+	local names = {}
 	for name in lfs.dir(directory) do
-		if name:match("%.([^.]+)$") == kind then table.insert(names, name) end
+		local record_id, found = name:match("^([%w_%-]+)%.(%l+)$")
+		if found == kind then names[#names + 1] = { name = name, id = record_id } end
 	end
-	table.sort(names)
-	for _, name in ipairs(names) do
-		local record, problem = read(name)
-		if record then
-			table.insert(records, record)
-		else
-			module:log(
-				"error",
-				"Statistics record %s/%s is unreadable (%s): put aside as .unreadable",
-				directory,
-				name,
-				problem
-			)
-			os.rename(directory .. "/" .. name, directory .. "/" .. name .. ".unreadable")
+	table.sort(names, function(one, other) return one.name < other.name end)
+	return names
+end
+
+-- All records of a kind ("call" or "event"), oldest first, and whether that is all: if not, the disk let some of them
+-- not be read just now, and another time may do better. A record that is no good is put aside, and said so once.
+function lib.list(kind)
+	local records = {}
+	if not lfs.attributes(directory) then return records, true end
+	local called, names = pcall(names_of, kind)
+	if not called then return records, false end
+	local complete = true
+	for _, entry in ipairs(names) do
+		local is_over = kind == "call" and is_there(path(entry.id, "event"), "file")
+		if is_over then
+			remove(entry.id, "call")
+		elseif not waiting[entry.id] then
+			local record, problem, may_recover = read(entry.name, entry.id, kind)
+			if record then
+				records[#records + 1] = record
+			elseif may_recover then
+				complete = false
+			else
+				complain(entry.name, problem)
+			end
 		end
 	end
-	return records
+	return records, complete
+end
+
+-- What a write that was cut off left behind. To be called before anything is written.
+function lib.remove_scratch()
+	local called, names = pcall(names_of, "new")
+	for _, entry in ipairs(called and names or {}) do
+		os.remove(directory .. "/" .. entry.name)
+	end
 end
 
 -- Marks that this process is alive, so that after a crash the next one knows when.
@@ -85,7 +228,7 @@ end
 function lib.last_sign_of_life(record)
 	return math.max(
 		lfs.attributes(heartbeat, "modification") or 0,
-		lfs.attributes(path(record, "call"), "modification") or 0
+		lfs.attributes(path(record.id, "call"), "modification") or 0
 	)
 end
 

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.prosody
 
 # Quick to try again, quick to give up.
 EAGER = {"statistics_retry_min": 0.1, "statistics_retry_max": 0.5, "statistics_request_timeout": 1}
+# What an earlier Prosody left is settled soon.
+IMPATIENT = {"conference_restart_grace": 2}
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ async def test_every_event_arrives_once_after_a_broken_broker_and_restarts(
     make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer
 ) -> None:
     """The real broker is down while calls end and Prosody is restarted, in good order and by a crash."""
-    prosody = make_prosody(rabbitmq.broker, timeout=1, options=EAGER)
+    prosody = make_prosody(rabbitmq.broker, timeout=1, options=EAGER | IMPATIENT)
     rooms = [new_room() for _ in range(4)]
     consumer.take()
     rabbitmq.stop()
@@ -112,7 +114,7 @@ async def test_a_call_that_prosodys_end_cut_off_leaves_one_event(
     make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer, how: signal.Signals
 ) -> None:
     """Rooms live in memory only; the event has the time at which Prosody went."""
-    prosody, room, leaving = make_prosody(rabbitmq.broker, timeout=2), new_room(), new_room()
+    prosody, room, leaving = make_prosody(rabbitmq.broker, options=IMPATIENT), new_room(), new_room()
     async with Stage(prosody) as stage:
         await stage.moderator(room)
         left = time.time()
@@ -131,11 +133,13 @@ async def test_a_call_that_prosodys_end_cut_off_leaves_one_event(
 async def test_a_call_goes_on_if_its_moderator_is_back_after_a_restart(
     make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer
 ) -> None:
+    """Jitsi's page waits up to 29 seconds before it tries again: longer than the countdown."""
     prosody, room = make_prosody(rabbitmq.broker, timeout=2), new_room()
     async with Stage(prosody) as stage:
         await stage.moderator(room)
         await asyncio.to_thread(prosody.stop)
     await asyncio.to_thread(prosody.start)
+    await asyncio.sleep(3)
     async with Stage(prosody) as stage:
         moderator = await stage.moderator(room)
         await asyncio.sleep(2.5)
