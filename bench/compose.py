@@ -35,6 +35,7 @@ class Compose:
     def __init__(self, folder: Path, name: str, specs: Sequence[ContainerSpec]) -> None:
         folder.mkdir(parents=True)
         self._folder = folder
+        self._awaited = {spec.role: spec.awaited for spec in specs}
         self._services = {spec.role: self._service(spec) for spec in specs}
         content = {
             "version": "3.9",
@@ -65,7 +66,10 @@ class Compose:
                 "start_period": f"{spec.health.start_period}s",
                 "retries": spec.health.retries,
             },
-            "depends_on": {role: {"condition": "service_healthy"} for role in spec.starts_after},
+            "depends_on": {
+                role: {"condition": "service_healthy" if self._awaited[role] else "service_started"}
+                for role in spec.starts_after
+            },
             "restart": spec.restart,
             "logging": {
                 "driver": "json-file",

@@ -145,7 +145,8 @@ class DockerHost:
         by_role = {one.role: one for one in specs}
         roles = [spec.role]
         for role in roles:  # grows as it goes
-            roles += [one for one in by_role[role].starts_after if one not in roles]
+            beneath = (*by_role[role].needs, *by_role[role].starts_after)
+            roles += [one for one in beneath if one not in roles]
         return [
             diagnosis.Suspect(
                 role=role,

@@ -84,7 +84,8 @@ class HealthSpec:
     """Docker's HEALTHCHECK; times in seconds."""
 
     command: tuple[str, ...]
-    interval: int = 3
+    interval: int = 2
+    """Also the time until the first check. (A start interval of its own wants Docker 25.)"""
     timeout: int = 5
     retries: int = 5
     start_period: int = 30
@@ -118,6 +119,8 @@ class ContainerSpec:
     """Roles that are started before, and healthy before where they are awaited."""
     awaited: bool = True
     """Whether `pulumi up`, and whoever starts after this one, waits until it is healthy."""
+    needs: tuple[str, ...] = ()
+    """Further roles without which it does not become healthy, though it starts before they are."""
     replaced_with: str | None = None
     """Role whose new container makes this one's session worthless, so that this one is replaced too."""
     stop_grace: int = 30
@@ -152,7 +155,7 @@ class ContainerSpec:
         return hashlib.sha256(json.dumps(_seen(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
-_UNSEEN: Final = ("restart", "stop_grace", "starts_after", "awaited", "replaced_with", "deadline")
+_UNSEEN: Final = ("restart", "stop_grace", "starts_after", "awaited", "needs", "replaced_with", "deadline")
 """Fields that Docker applies to a running container, or never gets."""
 
 

@@ -46,15 +46,18 @@ if [ "$BROKEN" = 1 ]; then
 else
     sleep "$DELAY" & wait $!
     httpd -p "$PORT" -h /www
-    # With Let's Encrypt web is asked at its other port.
-    if [ "$ROLE" = web ]; then httpd -p 8443 -h /www; fi
+    # Behind a proxy web is asked at its other port.
+    if [ "$ROLE" = web ]; then httpd -p 8000 -h /www; fi
     echo "$ROLE is ready"
 fi
 while :; do sleep 3600 & wait $!; done
 """
 _CURL: Final = """#!/bin/sh
-for argument; do url=$argument; done
-exec wget -q -O /dev/null "http://${url#*://}"
+for argument; do
+    case $argument in
+    *://*) wget -q -O /dev/null "http://${argument#*://}" || exit 22 ;;
+    esac
+done
 """
 _BASH: Final = """#!/bin/sh
 # bash -c "exec 3<>/dev/tcp/ADDRESS/PORT", as the broker's health check has it.
@@ -143,7 +146,8 @@ def _build(name: str, layer: bytes, environment: Mapping[str, str], volumes: Ite
 
 
 def _layer(busybox: Path, health_path: str) -> bytes:
-    page = "www" + (f"{health_path}index.html" if health_path.endswith("/") else health_path)
+    # jicofo's health check asks for prosody's BOSH.
+    pages = [f"www{path}index.html" if path.endswith("/") else f"www{path}" for path in (health_path, "/http-bind")]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in ("bin", "config", "etc", "tmp", "run"):
@@ -156,9 +160,10 @@ def _layer(busybox: Path, health_path: str) -> bytes:
         _add(archive, "bin/start", _START.encode(), 0o755)
         _add(archive, "bin/curl", _CURL.encode(), 0o755)
         _add(archive, "bin/bash", _BASH.encode(), 0o755)
-        for parent in list(Path(page).parents)[-2::-1]:
-            _add(archive, str(parent), None, 0o755)
-        _add(archive, page, b"ok\n", 0o644)
+        for parent in dict.fromkeys(str(parent) for page in pages for parent in list(Path(page).parents)[-2::-1]):
+            _add(archive, parent, None, 0o755)
+        for page in pages:
+            _add(archive, page, b"ok\n", 0o644)
     return buffer.getvalue()
 
 

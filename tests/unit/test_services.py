@@ -59,6 +59,7 @@ def test_what_runs_by_default_is_the_reviewed_one(role: str, golden: Callable[[s
         "read_only": spec.read_only,
         "starts_after": [*spec.starts_after],
         "awaited": spec.awaited,
+        "needs": [*spec.needs],
         "replaced_with": spec.replaced_with,
         "stop_grace": spec.stop_grace,
         "restart": spec.restart,
@@ -219,11 +220,31 @@ def test_http_is_redirected_only_to_the_port_that_the_image_can_name() -> None:
     assert environment("web", **DOMAIN)["ENABLE_HTTP_REDIRECT"] == "1"
 
 
-def test_with_letsencrypt_web_is_healthy_only_once_it_serves_the_page_with_a_certificate() -> None:
-    """Until then acme.sh answers plain HTTP on nginx's port, whatever it is asked."""
-    command = specs(**DOMAIN)["web"].health.command
-    assert command[-2:] == ("--insecure", "https://127.0.0.1:8443/")
-    assert specs(**DOMAIN, tls="self-signed")["web"].health.command[-1] == "http://127.0.0.1:8000/"
+def test_web_is_healthy_once_it_serves_the_page_with_a_certificate() -> None:
+    """With Let's Encrypt acme.sh answers plain HTTP until then, whatever it is asked."""
+    for values in ({}, DOMAIN, {**DOMAIN, "tls": "self-signed"}):
+        command = specs(**values)["web"].health.command
+        assert command[-1] == "https://127.0.0.1:8443/_health"
+        assert "--insecure" in command, "whoever signed it"
+    assert specs(**DOMAIN, tls="proxy")["web"].health.command[-1] == "http://127.0.0.1:8000/_health"
+
+
+def test_webs_health_check_leaves_no_line_in_its_log_and_gets_the_page() -> None:
+    """It would be a line every two seconds."""
+    (conf,) = [one.content for one in specs()["web"].files if one.path == "/config/nginx-custom/health.conf"]
+    assert isinstance(conf, str)
+    block = conf.partition("location = /_health {")[2].partition("}")[0]
+    assert {line.strip() for line in block.splitlines()} == {"", "access_log off;", "try_files /index.html =404;"}
+
+
+def test_jicofo_is_healthy_once_browsers_get_an_answer_from_prosody_too() -> None:
+    """`up` does not wait for prosody's own health, so this is where a prosody that does not serve is noticed."""
+    command = specs()["jicofo"].health.command
+    assert command.index("http://xmpp.meet.jitsi:5280/http-bind") < len(command) - 1
+    assert "--fail-early" in command, "without it curl tells of its last URL alone"
+    for at, word in enumerate(command):
+        if word.startswith("http"):
+            assert command[at - 2 : at] == ("--output", "/dev/null"), "one for each URL"
 
 
 def test_web_finds_prosody_at_a_new_address_within_seconds() -> None:
@@ -237,7 +258,7 @@ def test_jicofos_health_check_is_switched_on() -> None:
 @pytest.mark.parametrize(
     ("role", "url"),
     [
-        ("web", "http://127.0.0.1:8000/"),
+        ("web", "https://127.0.0.1:8443/_health"),
         ("prosody", "http://127.0.0.1:5280/health"),
         ("jvb", "http://127.0.0.1:8080/about/health"),
         ("jicofo", "http://127.0.0.1:8888/about/health"),

@@ -39,6 +39,7 @@ NOT_SEEN: Final[dict[str, Any]] = {
     "stop_grace": 60,
     "starts_after": ("prosody",),
     "awaited": False,
+    "needs": ("prosody",),
     "replaced_with": "prosody",
     "health": HealthSpec(command=("CMD", "true"), deadline=60),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from components.config.settings import Settings
@@ -32,11 +33,20 @@ def shared(settings: Settings, role: str) -> Shared:
     )
 
 
-def http_health(port: int, path: str, *, tls: bool = False, interval: int = 3) -> HealthSpec:
-    """A health check that asks the service itself, with tls whoever signed its certificate; curl is in every Jitsi image."""
-    options = ("--fail", "--silent", "--show-error", "--output", "/dev/null", *(["--insecure"] if tls else []))
-    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"
-    return HealthSpec(command=("CMD", "curl", *options, url), interval=interval)
+def http_health(port: int, path: str, *, tls: bool = False, needs: Iterable[str] = ()) -> HealthSpec:
+    """A health check that asks the service itself, by curl, which is in every Jitsi image.
+
+    Args:
+        port: where it answers on its loopback address.
+        path: what to ask for.
+        tls: whether by https, whoever signed the certificate.
+        needs: URLs that must answer as well.
+    """
+    options = ("--fail", "--fail-early", "--silent", "--show-error", *(["--insecure"] if tls else []))
+    urls = (*needs, f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}")
+    return HealthSpec(
+        command=("CMD", "curl", *options, *(word for url in urls for word in ("--output", "/dev/null", url)))
+    )
 
 
 def tcp_health(port: int, address: str = "127.0.0.1") -> HealthSpec:

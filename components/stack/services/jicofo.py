@@ -9,14 +9,17 @@ from components.stack.spec import ContainerSpec, SecretRef, Value
 
 
 def spec(settings: Settings) -> ContainerSpec:
-    """The jicofo container; its health check fails while it sees no bridge, so jvb comes first."""
+    """The jicofo container. It is healthy once it has signed in to prosody, sees a bridge, and browsers get an answer there."""
     return ContainerSpec(
         **shared(settings, topology.JICOFO),
         environment=_environment(settings),
-        health=http_health(topology.JICOFO_REST_PORT, "/about/health"),
+        health=http_health(
+            topology.JICOFO_REST_PORT, "/about/health", needs=(f"{topology.XMPP_BOSH_URL_BASE}/http-bind",)
+        ),
         aliases=(topology.JICOFO,),
         read_only=True,
-        starts_after=(topology.PROSODY, topology.JVB),
+        starts_after=(topology.PROSODY,),
+        needs=(topology.JVB,),
         replaced_with=topology.PROSODY,
     )
 

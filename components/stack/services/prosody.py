@@ -13,12 +13,16 @@ from components.stack.spec import ContainerSpec, FileSpec, SecretRef, Value, Vol
 
 
 def spec(settings: Settings) -> ContainerSpec:
-    """The prosody container; its data volume keeps the XMPP accounts."""
+    """The prosody container; its data volume keeps the XMPP accounts.
+
+    jvb and jicofo start as soon as it runs, since they try again until it lets them in; jicofo's health says that it did.
+    """
     return ContainerSpec(
         **shared(settings, topology.PROSODY),
         environment=_environment(settings),
         health=http_health(topology.PROSODY_HTTP_PORT, "/health"),
         networks=((topology.NETWORK, topology.STATISTICS_NETWORK) if settings.embedded_broker else (topology.NETWORK,)),
+        awaited=False,
         aliases=(topology.PROSODY, topology.XMPP_SERVER),
         files=(
             FileSpec(path=topology.STATISTICS_FILE, content=statistics_file.content(settings)),

@@ -16,6 +16,14 @@ from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec,
 
 USER: Final = "1000:1000"
 """The image's user (`s6`), who owns what is on its volume."""
+HEALTH_PATH: Final = "/_health"
+HEALTH_CONF: Final = f"""\
+# Written by videobackend. The page, for the health check: without a line in the log for each.
+location = {HEALTH_PATH} {{
+    access_log off;
+    try_files /index.html =404;
+}}
+"""
 
 
 def spec(settings: Settings) -> ContainerSpec:
@@ -39,11 +47,10 @@ def spec(settings: Settings) -> ContainerSpec:
 
 
 def _health(settings: Settings) -> HealthSpec:
-    """The page. nginx writes each check into the container's log, and nothing waits for web, so they are few."""
-    if settings.tls_mode != "letsencrypt":
-        return http_health(topology.WEB_HTTP_PORT, "/", interval=10)
-    # While it gets a certificate, acme.sh answers plain HTTP in nginx's place.
-    return http_health(topology.WEB_HTTPS_PORT, "/", tls=True, interval=10)
+    """The page, by https where web has it: plain HTTP may redirect, or be acme.sh's while it gets a certificate."""
+    if settings.tls_mode == "proxy":
+        return http_health(topology.WEB_HTTP_PORT, HEALTH_PATH)
+    return http_health(topology.WEB_HTTPS_PORT, HEALTH_PATH, tls=True)
 
 
 def storage(*, read_only: bool = False) -> VolumeSpec:
@@ -114,7 +121,11 @@ def _files(settings: Settings) -> tuple[FileSpec, ...]:
     if settings.provides_certificate:
         files.append(FileSpec(path=topology.WEB_CERTIFICATE, content=SecretRef("tls_certificate")))
         files.append(FileSpec(path=topology.WEB_PRIVATE_KEY, content=SecretRef("tls_private_key")))
-    return (FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config), *files)
+    return (
+        FileSpec(path=topology.WEB_CUSTOM_CONFIG, content=config),
+        FileSpec(path=f"{topology.WEB_NGINX_CUSTOM}/health.conf", content=HEALTH_CONF),
+        *files,
+    )
 
 
 def custom_config(settings: Settings) -> str:
