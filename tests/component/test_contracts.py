@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ from tests.values import OWN_SECRETS
 
 CONTAINER: Final = "docker:index/container:Container"
 IMAGE: Final = "docker:index/remoteImage:RemoteImage"
+NETWORK: Final = "docker:index/network:Network"
+VOLUME: Final = "docker:index/volume:Volume"
 PASSWORD: Final = "random:index/randomPassword:RandomPassword"
 
 COMPONENTS: Final = {
@@ -105,8 +108,7 @@ def test_every_parent_chain_ends_at_the_video_backend(recording: Recording, back
 def test_every_name_starts_with_the_components(recording: Recording, backend: Registered) -> None:
     for child in children(recording):
         assert child.name.startswith(f"{backend.name}-"), child.urn
-        assert child.name == child.name.lower(), child.urn
-        assert "_" not in child.name, f"{child.urn}: names are kebab-case"
+        assert re.fullmatch(r"[a-z0-9-]+", child.name), f"{child.urn}: names are of these characters alone"
 
 
 def test_physical_names_carry_component_and_stack(recording: Recording) -> None:
@@ -144,7 +146,7 @@ def test_fingerprints_differ_between_services(recording: Recording) -> None:
 
 
 def test_networks_and_volumes_say_which_stack_they_belong_to(recording: Recording) -> None:
-    found = recording.of_type("docker:index/network:Network", "docker:index/volume:Volume")
+    found = recording.of_type(NETWORK, VOLUME)
     assert len(found) >= 3
     for resource in found:
         assert labels(resource)["videobackend.stack"] == "dev", resource.urn
@@ -186,11 +188,42 @@ def test_durations_are_spelled_as_docker_reads_them_back(recording: Recording) -
             assert all(int(part) < 60 for part in spelled[:-1].replace("h", "m").split("m")), spelled
 
 
-def test_every_container_waits_for_its_image_which_stays_after_destroy(recording: Recording) -> None:
+OTHER_RULES: Final[dict[str, dict[str, Callable[[Registered], object]]]] = {
+    NETWORK: {
+        "is deleted before its replacement takes its name": lambda one: one.delete_before_replace,
+        "is a bridge": lambda one: one.inputs["driver"] == "bridge",
+        "leads outside for calls alone": lambda one: (
+            bool(one.inputs.get("internal")) is not one.name.endswith("d-network")
+        ),
+    },
+    VOLUME: {
+        "is not named anew with another driver or path": lambda one: set(one.inputs) == {"name", "labels"},
+        "is not deleted before anything": lambda one: not one.delete_before_replace,
+    },
+    IMAGE: {
+        "stays for other stacks and the next up": lambda one: one.inputs["keepLocally"] is True,
+        "explains itself when it cannot be had": lambda one: one.on_error == (f"{one.name}-diagnosis",),
+    },
+}
+
+
+@pytest.mark.parametrize(("kind", "rule"), [(kind, rule) for kind, rules in OTHER_RULES.items() for rule in rules])
+def test_every_network_volume_and_image(recording: Recording, kind: str, rule: str) -> None:
+    found = recording.of_type(kind)
+    assert found
+    for resource in found:
+        assert OTHER_RULES[kind][rule](resource), f"{resource.urn} must hold: {rule}"
+
+
+def test_the_rules_are_for_every_kind_of_docker_resource(recording: Recording) -> None:
+    kinds = {one.type for one in recording.resources if one.type.startswith("docker:")}
+    assert kinds == {CONTAINER, *OTHER_RULES}
+
+
+def test_every_container_waits_for_its_image(recording: Recording) -> None:
     images = recording.of_type(IMAGE)
     for container in recording.containers.values():
         (own,) = [one for one in images if one.inputs["name"] == container.inputs["image"]]
-        assert own.inputs["keepLocally"] is True
         assert own.urn in container.depends_on
 
 

@@ -229,6 +229,17 @@ def test_web_is_healthy_once_it_serves_the_page_with_a_certificate() -> None:
     assert specs(**DOMAIN, tls="proxy")["web"].health.command[-1] == "http://127.0.0.1:8000/_health"
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_health_check_comes_soon_after_a_start_and_is_patient_with_a_slow_one(name: str) -> None:
+    """The first check comes after one interval, and `up` waits for it."""
+    for spec in services.specs(load(**SETTINGS[name])):
+        health = spec.health
+        assert health.interval <= 2, spec.role
+        assert health.timeout * health.retries >= 15, spec.role
+        assert health.start_period >= 30, spec.role
+        assert health.deadline == 180, spec.role
+
+
 def test_webs_health_check_leaves_no_line_in_its_log_and_gets_the_page() -> None:
     """It would be a line every two seconds."""
     (conf,) = [one.content for one in specs()["web"].files if one.path == "/config/nginx-custom/health.conf"]

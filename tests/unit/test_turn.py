@@ -171,6 +171,12 @@ def test_coturn_shares_the_docker_hosts_network_and_no_other() -> None:
     assert not [one.role for one in others if one.host_network]
 
 
+def test_a_renewed_certificate_is_read_again_within_half_a_day() -> None:
+    """web renews it weeks before its end; whoever looks every five days may meet the old one after that."""
+    (pause,) = [int(word) for word in coturn.RENEWING.replace(";", " ").split() if word.isdigit()]
+    assert pause <= 12 * 3600
+
+
 @pytest.mark.parametrize(
     ("addresses", "bound", "relay", "external"),
     [
