@@ -3,14 +3,15 @@
 import pulumi
 import pulumi_docker as docker
 
-from components.config.settings import Settings
+from components.config import rules, source
+from components.resources.docker_host import provider_arguments
 from components.video_backend import VideoBackend
 
-settings = Settings.from_config()
-for warning in settings.warnings:
+settings = source.read()
+for warning in rules.warnings(settings):
     pulumi.log.warn(warning)
 
-provider = docker.Provider("docker", **settings.docker_arguments)
+provider = docker.Provider("docker", **provider_arguments(settings))
 backend = VideoBackend("videobackend", settings, opts=pulumi.ResourceOptions(providers=[provider]))
 for name, value in backend.outputs.items():
     pulumi.export(name, value)

@@ -20,7 +20,7 @@ from typing import Final
 from bench import bare
 from bench.compose import Compose, command
 from bench.measure import Figure, Unavailable, interleaved, machine, seconds
-from components.config.settings import Settings
+from components.config.load import load as load_settings
 from components.stack import services
 from ops.project.stackfile import ROOT
 from tests.engine import standin, toolbox
@@ -143,7 +143,7 @@ def _ups(folder: Path, stack: Workspace, pairs: int) -> Figure:
         command()
     except Unavailable as reason:
         return Figure(*UP, reason=str(reason))
-    project = Compose(folder / "compose", f"bench-{stack.stack}", services.specs(Settings.load(values, stack="bench")))
+    project = Compose(folder / "compose", f"bench-{stack.stack}", services.specs(load_settings(values, stack="bench")))
 
     def ours() -> float:
         taken = seconds(lambda: stack.up("--skip-preview"))  # as `make up` runs it

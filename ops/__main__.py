@@ -147,12 +147,13 @@ def entry() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        from components.config.problems import SettingsError
         from ops.errors import OpsError
 
         if isinstance(error, OpsError):
             print(f"error: {error}", file=sys.stderr)
             return 1
-        if "pulumi" in sys.modules and isinstance(error, sys.modules["pulumi"].RunError):
+        if isinstance(error, SettingsError):
             print(error, file=sys.stderr)
             return 1
         raise

@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import pulumi
-
-from components.config import rules
-from components.config.settings import DEFAULT_DOCKER_HOST, Settings
+from components.config.load import load_all
+from components.config.ports import held_ports
+from components.config.settings import DEFAULT_DOCKER_URL, Settings
 from components.resources.docker_cli import DockerCli
 from components.resources.docker_host import LABEL_ROLE, LABEL_STACK
 from components.stack import firewall, services, topology
@@ -35,16 +34,12 @@ def check_settings(stack: str, content: Mapping[str, Any], root: Path) -> Settin
     """The stack's settings, encrypted values aside. Raises SettingsError with every problem."""
     project = stackfile.read_project(root)
     config = stackfile.engine_config(content, project)
-    pulumi.runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
-    pulumi.runtime.set_all_config(config.values, sorted(config.secret_keys))
-    return Settings.from_config()
+    return load_all(config.values, stack=stack, secret_keys=config.secret_keys, project=project["name"])
 
 
 def is_local(settings: Settings) -> bool:
     """True where the Docker host is this machine."""
-    return (
-        isinstance(settings.docker_host, str) and settings.docker_host.startswith("unix://") and not _context(settings)
-    )
+    return isinstance(settings.docker_url, str) and settings.docker_url.startswith("unix://") and not _context(settings)
 
 
 def _context(settings: Settings) -> str:
@@ -54,11 +49,11 @@ def _context(settings: Settings) -> str:
 def current_docker_host() -> str:
     """The host that `docker` talks to now: DOCKER_HOST, or the context's; the default one where docker is missing."""
     if not shutil.which("docker"):
-        return DEFAULT_DOCKER_HOST
+        return DEFAULT_DOCKER_URL
     command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)  # by the environment, for once
     host = run.stdout.strip()
-    return host if run.returncode == 0 and host else DEFAULT_DOCKER_HOST
+    return host if run.returncode == 0 and host else DEFAULT_DOCKER_URL
 
 
 def lan_address() -> str | None:
@@ -75,7 +70,7 @@ def lan_address() -> str | None:
 def check_docker(settings: Settings) -> bool:
     """Whether Docker could be asked, and so the other checks can. Raises OpsError where it cannot be used."""
     docker = DockerCli.of(settings)
-    host = str(settings.docker_host)
+    host = str(settings.docker_url)
     if not shutil.which("docker"):
         if not is_local(settings) or Path(host.removeprefix("unix://")).exists():
             return False
@@ -195,7 +190,7 @@ def _check_free(settings: Settings, port: PortSpec) -> None:
 
 
 def _named(settings: Settings, port: PortSpec) -> str:
-    keys = {(one, number): key for key, number, _, protocols in rules.held_ports(settings) for one in protocols}
+    keys = {(protocol, one.first): one.key for one in held_ports(settings) for protocol in one.protocols}
     return f"{port.protocol.upper()} port {port.external} ({keys[port.protocol, port.external]})"
 
 

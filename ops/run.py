@@ -17,10 +17,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi import RunError
-
+from components.config.load import misplaced
 from components.config.problems import SettingsError
-from components.config.settings import DEFAULT_DOCKER_HOST, Settings, misplaced
+from components.config.settings import DEFAULT_DOCKER_URL, Settings
 from ops import preflight
 from ops.errors import OpsError
 from ops.project import fixes, stackfile, state
@@ -155,7 +154,7 @@ def prepare_destroy(stack_state: StackState) -> None:
     try:
         content = stackfile.read(stack_state.config_file)
         settings = preflight.check_settings(stack_state.stack, content, stack_state.root)
-    except RunError:
+    except SettingsError:
         return
     preflight.check_docker(settings)
 
@@ -182,7 +181,7 @@ def _with_docker_host(stack_state: StackState, content: Mapping[str, Any]) -> di
     config = dict(content["config"])
     if stack_state.is_empty and not {"docker:host", "docker:context"} & set(config):
         host = preflight.current_docker_host()
-        if host != DEFAULT_DOCKER_HOST:
+        if host != DEFAULT_DOCKER_URL:
             config["docker:host"] = host
             print(f"docker:host is {host}, where docker commands go now ({_kept(stack_state, 'docker:host')})")
     return {**content, "config": config}
@@ -191,7 +190,7 @@ def _with_docker_host(stack_state: StackState, content: Mapping[str, Any]) -> di
 def _with_address(stack_state: StackState, content: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """The copy's content with this machine's address, for a local name on a local Docker host that has none yet."""
     config = dict(content["config"])
-    if settings.docker_host_address or not settings.public_url.is_local_name or not preflight.is_local(settings):
+    if settings.advertised_addresses or not settings.public_url.is_local_name or not preflight.is_local(settings):
         return {**content, "config": config}
     address = preflight.lan_address()
     if address is None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from components.config.settings import KEYS, Settings
+from components.config.keys import KEYS
+from components.config.load import load as load_settings
+from components.config.settings import Settings
 from tests.pem import certificate
 
 _CERTIFICATE, _PRIVATE_KEY = certificate("onlineberatung.local", "video.example.org")
@@ -45,4 +47,4 @@ def load(**values: str) -> Settings:
     """Settings of stack `dev` with these keys set, secret ones encrypted."""
     if "tlsCertificate" in values:
         values.setdefault("tls", "own")
-    return Settings.load(values, stack="dev", secret_keys=OWN_SECRETS.keys())
+    return load_settings(values, stack="dev", secret_keys=OWN_SECRETS.keys())

@@ -1,7 +1,7 @@
 """The operator's own look: a directory of files that is put over the web container's.
 
-Owns what may lie in the directory, where each file goes, and the limits. The files become part of the stack's
-state, so they are bounded in size. Nothing here changes a file.
+Owns what may lie in the directory and the limits. The files become part of the stack's state, so they are bounded in
+size. Does not own where each goes in the container (`stack.services.web`). Reads the disk, and changes no file.
 
 The directory may hold:
 - images/, static/, css/, fonts/, sounds/, lang/: put into the front end's folder of that name
@@ -13,14 +13,10 @@ The directory may hold:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
-
-from components.stack import topology
-from components.stack.spec import FileSpec
 
 FOLDERS: Final = ("images", "static", "css", "fonts", "sounds", "lang")
 DYNAMIC: Final = "dynamicBranding.json"
@@ -45,27 +41,46 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Branding:
-    """What a branding directory comes to."""
+    """What a branding directory holds."""
 
-    files: tuple[FileSpec, ...]
-    config: str
-    """Lines for custom-config.js."""
-    dynamic: bool
-    """Whether there is a dynamicBranding.json."""
+    files: Mapping[str, bytes]
+    """Content by path below the directory, in the order of the paths; all but config.js."""
+    config_js: str
+    """Content of config.js, empty without one."""
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether there is a dynamicBranding.json."""
+        return DYNAMIC in self.files
 
 
-def faults(directory: str) -> list[str]:
-    """What keeps `directory` from being used, each as the words behind "allowed:"."""
+class Unusable(Exception):
+    """A directory that cannot be used; each of `reasons` completes the sentence "allowed: …"."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+def read(directory: str) -> Branding:
+    """What lies in `directory`. Raises Unusable with every reason against it."""
     root = Path(directory)
     try:
         if not root.is_dir():
-            return ["a directory that exists, its path from the project's directory on"]
-        return list(_strangers(root)) or list(_faults(root))
+            raise Unusable(["a directory that exists, its path from the project's directory on"])
+        reasons = list(_unexpected_entries(root)) or list(_unusable_files(root))
+        if reasons:
+            raise Unusable(reasons)
+        files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
     except OSError as error:
-        return [f"a directory that can be read: {error.strerror}"]
+        raise Unusable([f"a directory that can be read: {error.strerror}"]) from None
+    undecodable = [name for name in (CONFIG, INTERFACE_CONFIG) if not _is_text(files.get(name, b""))]
+    if undecodable:
+        raise Unusable([f"{name} in UTF-8" for name in undecodable])
+    return Branding(config_js=files.pop(CONFIG, b"").decode(), files=files)
 
 
-def _strangers(root: Path) -> Iterator[str]:
+def _unexpected_entries(root: Path) -> Iterator[str]:
     """What does not belong beside the folders. Looked at before they are read: `root` may be any directory at all."""
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     files = (*PAGES, CONFIG, INTERFACE_CONFIG)
@@ -77,7 +92,7 @@ def _strangers(root: Path) -> Iterator[str]:
         yield f"no {_list(others)}: besides {', '.join(files[:-1])} and {files[-1]}, files belong in a folder"
 
 
-def _faults(root: Path) -> Iterator[str]:
+def _unusable_files(root: Path) -> Iterator[str]:
     paths = _files(root)
     for path in paths:
         name = path.relative_to(root)
@@ -87,40 +102,18 @@ def _faults(root: Path) -> Iterator[str]:
             yield f"files, not symbolic links: {name}"
         elif path.stat().st_size == 0:
             yield f"files with content: {name} is empty"
-    for script in (root / CONFIG, root / INTERFACE_CONFIG):
-        if script in paths and not _is_text(script):
-            yield f"{script.name} in UTF-8"
     total = sum(path.lstat().st_size for path in paths)
     if not paths:
         yield "a directory with at least one file"
     if len(paths) > MAX_FILES or total > MAX_TOTAL:
-        found = f"found {len(paths)} files, {total} bytes"
-        yield f"at most {MAX_FILES} files and {MAX_TOTAL // 1024 // 1024} MiB in all; {found}"
-
-
-@cache
-def read(directory: str) -> Branding:
-    """The files of a directory that has no faults."""
-    root = Path(directory)
-    files = []
-    for path in _files(root):
-        name = path.relative_to(root).as_posix()
-        if name == INTERFACE_CONFIG:
-            files.append(FileSpec(path=topology.WEB_CUSTOM_INTERFACE_CONFIG, content=path.read_bytes()))
-        elif name != CONFIG:
-            files.append(FileSpec(path=f"{topology.WEB_ROOT}/{name}", content=path.read_bytes()))
-    config = root / CONFIG
-    return Branding(
-        files=tuple(files),
-        config=config.read_text(encoding="utf-8") if config.is_file() else "",
-        dynamic=(root / DYNAMIC).is_file(),
-    )
+        there = f"found {len(paths)} files, {total} bytes"
+        yield f"at most {MAX_FILES} files and {MAX_TOTAL // 1024 // 1024} MiB in all; {there}"
 
 
 def _files(root: Path) -> list[Path]:
     """Every file, without hidden ones such as .DS_Store, in a fixed order."""
-    found = (path for path in root.rglob("*") if path.is_file() or path.is_symlink())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+    paths = (path for path in root.rglob("*") if path.is_file() or path.is_symlink())
+    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts))
 
 
 def _list(names: list[str]) -> str:
@@ -129,9 +122,9 @@ def _list(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _is_text(path: Path) -> bool:
+def _is_text(content: bytes) -> bool:
     try:
-        path.read_text(encoding="utf-8")
+        content.decode()
     except UnicodeDecodeError:
         return False
     return True

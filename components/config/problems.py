@@ -9,8 +9,6 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import pulumi
-
 _SHOWN = 80
 
 
@@ -46,8 +44,8 @@ class Problem:
         return ["set", *_positional(self.key, self.example or "VALUE")]
 
 
-class SettingsError(pulumi.RunError):
-    """Every problem of a stack's configuration in one message. Pulumi shows it without a traceback.
+class SettingsError(Exception):
+    """Every problem of a stack's configuration in one message.
 
     Args:
         stack: the stack's name.

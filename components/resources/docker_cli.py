@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from components.config.settings import DEFAULT_DOCKER_HOST, Settings
+from components.config.settings import DEFAULT_DOCKER_URL, Settings
 from components.stack.spec import HIDDEN
 
 SECONDS: Final = 20.0
@@ -52,14 +52,14 @@ class DockerCli:
         shown: the options for people to read, where these are others: without a secret.
     """
 
-    options: tuple[str, ...] = ("--host", DEFAULT_DOCKER_HOST)
+    options: tuple[str, ...] = ("--host", DEFAULT_DOCKER_URL)
     unusable: str = ""
     shown: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, settings: Settings, *, decrypted: bool = False) -> DockerCli:
         """The command for the host of these settings; `decrypted` where encrypted values are at hand."""
-        arguments = {"host": settings.docker_host, **settings.docker}
+        arguments = {"host": settings.docker_url, **settings.docker}
         return cls.with_arguments(arguments, settings.docker_secrets, decrypted=decrypted)
 
     @classmethod
@@ -83,7 +83,7 @@ class DockerCli:
             alien = [_KEYS[name] for name in _PROVIDER_ONLY if arguments.get(name)]
             if alien:
                 return cls((), f"the docker command has no option for {alien[0]}")
-            options = {"--host": arguments.get("host") or DEFAULT_DOCKER_HOST}
+            options = {"--host": arguments.get("host") or DEFAULT_DOCKER_URL}
             if arguments.get("cert_path"):
                 folder = PurePath(arguments["cert_path"])
                 files = {"--tlscacert": "ca.pem", "--tlscert": "cert.pem", "--tlskey": "key.pem"}

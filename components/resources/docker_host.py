@@ -10,11 +10,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_docker as docker
 
+from components.config.settings import Settings
 from components.resources import diagnosis
 from components.resources.docker_cli import DockerCli
 from components.resources.secret_values import Secrets, resolve
@@ -24,6 +25,15 @@ from components.stack.spec import ContainerSpec, FileSpec, HealthSpec
 LABEL_STACK: Final = "videobackend.stack"
 LABEL_ROLE: Final = "videobackend.role"
 LABEL_SESSION: Final = "videobackend.session"
+
+
+def provider_arguments(settings: Settings) -> dict[str, Any]:
+    """All arguments of the Docker provider; what is stored encrypted stays secret."""
+    values = {"host": settings.docker_url, **settings.docker}
+    return {
+        name: pulumi.Output.secret(value) if name in settings.docker_secrets else value
+        for name, value in values.items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.config.keys import Secret
-from components.config.settings import Settings
+from components.config.secret import Secret
+from components.config.settings import Settings, Turn
 from components.stack import facts, firewall, services, statistics_file, video_service
 from components.stack.spec import ContainerSpec, SecretRef, SecretText
 
@@ -124,15 +124,16 @@ def _credentials(settings: Settings) -> list[Credential]:
 
 
 def _passed_on(settings: Settings) -> dict[str, Secret]:
-    own = settings.rabbit_password
-    return {RABBIT_PASSWORD: own} if own is not None and not settings.embedded_broker else {}
+    broker = settings.statistics.broker if settings.statistics is not None else None
+    return {RABBIT_PASSWORD: broker.password} if broker is not None else {}
 
 
 def _certificate(settings: Settings) -> LocalCa | OwnCertificate | None:
-    if not settings.provides_certificate:
+    tls = settings.tls
+    if not tls.certificate_uploaded:
         return None
-    if settings.tls_certificate is not None and settings.tls_private_key is not None:
-        return OwnCertificate(chain=settings.tls_certificate, private_key=settings.tls_private_key)
+    if tls.certificate is not None and tls.private_key is not None:
+        return OwnCertificate(chain=tls.certificate, private_key=tls.private_key)
     url = settings.public_url
     authority = f"videobackend {settings.stack} local CA"
     return LocalCa(authority=authority, host=url.host, is_address=url.address is not None)
@@ -142,7 +143,7 @@ def _dns(settings: Settings) -> Dns | None:
     """One record for each public address of dockerHostAddress."""
     if settings.dns_zone is None:
         return None
-    addresses = dict.fromkeys(one.ip for one in settings.addresses if not one.is_private)
+    addresses = dict.fromkeys(one.ip for one in settings.advertised_addresses if not one.is_private)
     records = (
         DnsRecord(
             host=settings.public_url.host,
@@ -177,7 +178,7 @@ def _outputs(
     if dns is not None:
         outputs["dnsRecords"] = [str(record) for record in dns.records]
     if settings.turn is not None:
-        outputs["turn"] = {"urls": turn_urls(settings), "secret": SecretRef(TURN_SECRET)}
+        outputs["turn"] = {"urls": turn_urls(settings.turn), "secret": SecretRef(TURN_SECRET)}
     return outputs
 
 
@@ -188,12 +189,11 @@ def _secret_text(text: str | SecretText) -> SecretText:
 
 def hosts_entry(settings: Settings) -> str:
     """The line for /etc/hosts that makes a local name resolve."""
-    address = settings.addresses[0].ip if settings.addresses else "127.0.0.1"
+    address = settings.advertised_addresses[0].ip if settings.advertised_addresses else "127.0.0.1"
     return f"{address} {settings.public_url.host}"
 
 
-def turn_urls(settings: Settings) -> list[str]:
+def turn_urls(turn: Turn) -> list[str]:
     """What clients are told of TURN (RFC 7065)."""
-    server, port = settings.turn_server, settings.turn_port
-    urls = [f"turn:{server}:{port}?transport={transport}" for transport in ("udp", "tcp")]
-    return [*urls, f"turns:{server}:{settings.turns_port}?transport=tcp"] if settings.turn_tls else urls
+    urls = [f"turn:{turn.host}:{turn.port}?transport={transport}" for transport in ("udp", "tcp")]
+    return urls if turn.tls_port is None else [*urls, f"turns:{turn.host}:{turn.tls_port}?transport=tcp"]

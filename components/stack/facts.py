@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from components.config import rules
-from components.config.addresses import IpAddress
-from components.config.settings import Settings
+from components.config.ports import held_ports
+from components.config.settings import Settings, Turn
 from components.stack import topology
 from components.stack.services import web
 from components.stack.spec import ContainerSpec
@@ -31,8 +30,8 @@ def facts(settings: Settings, specs: Iterable[ContainerSpec]) -> dict[str, Any]:
         "version": VERSION,
         "stack": settings.stack,
         "tls": {
-            "mode": settings.tls_mode,
-            "acmeServer": web.acme_server(settings) if settings.tls_mode == "letsencrypt" else None,
+            "mode": settings.tls.mode,
+            "acmeServer": settings.tls.acme.directory if settings.tls.acme else None,
         },
         "http": {
             "port": 80 if settings.public_url.port == 443 else settings.http_port,
@@ -52,10 +51,10 @@ def facts(settings: Settings, specs: Iterable[ContainerSpec]) -> dict[str, Any]:
         },
         "media": {
             "port": settings.jvb_port,
-            "addresses": [str(address) for address in settings.addresses],
+            "addresses": [str(address) for address in settings.advertised_addresses],
             "stunServers": list(settings.stun_servers or ()),
         },
-        "turn": _turn(settings),
+        "turn": _turn(settings.turn),
         "statistics": {"broker": _broker(settings)},
         "timeouts": {"conference": settings.conference_timeout},
         "ports": _ports(settings),
@@ -78,22 +77,20 @@ def _auth(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _turn(settings: Settings) -> dict[str, Any] | None:
-    if settings.turn is None:
+def _turn(turn: Turn | None) -> dict[str, Any] | None:
+    if turn is None:
         return None
     return {
-        "server": settings.turn,
-        "host": settings.turn_server,
-        "port": settings.turn_port,
-        "tlsPort": settings.turns_port if settings.turn_tls else None,
+        "server": turn.kind,
+        "host": turn.host,
+        "port": turn.port,
+        "tlsPort": turn.tls_port,
     }
 
 
 def _broker(settings: Settings) -> str | None:
     """Where the events of ended calls go: to the stack's own broker, to one elsewhere, or nowhere (None)."""
-    if not settings.enable_statistics:
-        return None
-    return "embedded" if settings.embedded_broker else "external"
+    return settings.statistics.kind if settings.statistics else None
 
 
 def _ports(settings: Settings) -> list[dict[str, Any]]:
@@ -101,22 +98,14 @@ def _ports(settings: Settings) -> list[dict[str, Any]]:
 
     `network` is `bridge` where Docker publishes them, `host` where a container shares the host's network.
     """
-    held: list[tuple[str, int, int, Iterable[str], Iterable[IpAddress]]] = []
-    for key, number, _, protocols in rules.held_ports(settings):
-        web_ports = key in ("httpPort", "httpsPort")
-        held.append(
-            (key, number, number, protocols, settings.web_bind_address if web_ports else settings.jvb_bind_address)
-        )
-    if settings.turn == "embedded":
-        held.append(("turnRelayPorts", *settings.turn_relay_ports, ("udp",), (settings.relay_address,)))
     return [
         {
-            "key": key,
-            "first": first,
-            "last": last,
-            "protocols": list(protocols),
-            "addresses": [str(address) for address in addresses],
-            "network": "host" if key.startswith("turn") else "bridge",
+            "key": port.key,
+            "first": port.first,
+            "last": port.last,
+            "protocols": list(port.protocols),
+            "addresses": [str(address) for address in port.addresses],
+            "network": port.network,
         }
-        for key, first, last, protocols, addresses in held
+        for port in held_ports(settings)
     ]

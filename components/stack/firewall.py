@@ -8,16 +8,14 @@ open the ports stand ready as comments for the operator's own chains (docs/firew
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from components.config.addresses import IpAddress, parse_ip
-
-if TYPE_CHECKING:
-    from components.config.settings import Settings
+from components.config.ports import held_ports
+from components.config.settings import Settings
 
 VIDEO_BACKEND: Final = "videoBackend"
 RABBIT_MQ: Final = "rabbitMq"
@@ -55,33 +53,18 @@ def rules(settings: Settings) -> dict[str, str]:
 
 def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
     """What of the stack the Docker host is reached at."""
-    listed: list[tuple[Literal["tcp", "udp"], int, tuple[IpAddress, ...], str]] = [
-        ("tcp", settings.http_port, settings.web_bind_address, "web, HTTP (httpPort)"),
-        ("udp", settings.jvb_port, settings.jvb_bind_address, "jvb, media (jvbPort)"),
-    ]
-    if settings.tls_mode != "proxy":
-        listed.insert(1, ("tcp", settings.https_port, settings.web_bind_address, "web, HTTPS (httpsPort)"))
-    published = tuple(
-        OpenPort(protocol=protocol, ports=str(port), address=address, why=why)
-        for protocol, port, bound, why in listed
-        for address in bound
+    return tuple(
+        OpenPort(
+            protocol=protocol,
+            ports=f"{port.first}-{port.last}" if port.is_range else str(port.first),
+            address=address,
+            why=f"{port.service}, {port.purpose} ({port.key})",
+            published=port.published,
+        )
+        for port in held_ports(settings)
+        for address in port.addresses
+        for protocol in port.protocols
     )
-    return (*published, *_turn_ports(settings))
-
-
-def _turn_ports(settings: Settings) -> Iterable[OpenPort]:
-    """What coturn holds on the Docker host itself."""
-    if settings.turn != "embedded":
-        return
-    relay = "-".join(map(str, settings.turn_relay_ports))
-    for address in settings.jvb_bind_address:
-        held = functools.partial(OpenPort, address=address, published=False)
-        yield held(protocol="tcp", ports=str(settings.turn_port), why="coturn, TURN (turnPort)")
-        yield held(protocol="udp", ports=str(settings.turn_port), why="coturn, TURN (turnPort)")
-        if settings.turn_tls:
-            yield held(protocol="tcp", ports=str(settings.turns_port), why="coturn, TURN with TLS (turnsPort)")
-    ip = settings.relay_address
-    yield OpenPort(protocol="udp", ports=relay, address=ip, why="coturn, relay (turnRelayPorts)", published=False)
 
 
 def input_rules(ports: Iterable[OpenPort]) -> list[str]:
@@ -136,9 +119,9 @@ def rabbit_mq_rules(settings: Settings) -> str | None:
     Returns:
         None without statistics, or with a broker inside the stack.
     """
-    if not settings.enable_statistics or settings.rabbit_url is None:
+    if settings.statistics is None or settings.statistics.broker is None:
         return None
-    url = urlsplit(settings.rabbit_url)
+    url = urlsplit(settings.statistics.broker.url)
     port = url.port or _DEFAULT_PORTS[url.scheme]
     table = _broker_table(settings)
     sources, missing = _broker_clients(settings, url.hostname or "")
@@ -230,7 +213,7 @@ def _kernel_guards(one: OpenPort) -> bool:
 
 def _broker_clients(settings: Settings, broker: str) -> tuple[dict[int, list[str]], list[str]]:
     """Addresses from which the video backend calls, by IP version; and a comment on what is missing there."""
-    addresses = [getattr(one.ip, "ipv4_mapped", None) or one.ip for one in settings.addresses]
+    addresses = [getattr(one.ip, "ipv4_mapped", None) or one.ip for one in settings.advertised_addresses]
     if not addresses:
         comment = [
             "# NOT LOADABLE YET: dockerHostAddress is not set, so nobody can tell who the video backend is. Set it",

@@ -55,12 +55,13 @@ def render_statistics_lua(
 def content(settings: Settings) -> str | SecretText:
     """The file of a stack; it holds a secret only where events are sent."""
     timeout = settings.conference_timeout
-    if not settings.enable_statistics:
+    if settings.statistics is None:
         return render_statistics_lua(enabled=False, conference_timeout=timeout)
-    if settings.embedded_broker:
+    broker = settings.statistics.broker
+    if broker is None:
         url, username = topology.EMBEDDED_RABBIT_URL, topology.STATISTICS_USER
     else:
-        url, username = settings.rabbit_url or "", settings.rabbit_username or ""
+        url, username = broker.url, broker.username
     return SecretText(
         made_from=("rabbit_password",),
         render=lambda password: render_statistics_lua(

@@ -1,7 +1,7 @@
 """Stack files (`Pulumi.<stack>.yaml`) as the engine reads them.
 
 Owns finding, reading and writing them, and turning their values into what the engine would hand to the program.
-Decrypts nothing. Does not judge the values (`components.config.settings`).
+Decrypts nothing. Does not judge the values (`components.config.load`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ try:
 except ImportError:  # PyYAML without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
+from components.config.keys import KEYS
+from components.config.load import ENCRYPTED
 from components.config.problems import visible
-from components.config.settings import ENCRYPTED, KEYS
 from ops.errors import OpsError
 from ops.project import scalars
 

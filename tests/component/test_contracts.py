@@ -13,7 +13,7 @@ import pulumi
 import pytest
 
 import components
-from components.config.settings import KEYS
+from components.config.keys import KEYS
 from tests.component.recorder import (
     GENERATED,
     PROJECT,

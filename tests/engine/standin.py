@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from components.config.settings import Settings
+from components.config.load import load as load_settings
 from components.stack import services
 from components.stack.spec import ContainerSpec
 from tests.engine.toolbox import DOCKER
@@ -104,7 +104,7 @@ class Variant:
     def everything(self) -> dict[str, ContainerSpec]:
         """The spec of every service there is, by role."""
         optional = {"rabbitMq": "embedded", "turn": "embedded", "dockerHostAddress": "192.0.2.10"}
-        specs = services.specs(Settings.load({"imageRegistry": self.registry, **optional}, stack="any"))
+        specs = services.specs(load_settings({"imageRegistry": self.registry, **optional}, stack="any"))
         return {spec.role: spec for spec in specs}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.config.settings import KEYS
+from components.config.keys import KEYS
 from tests.engine import docker_host, workspace
 from tests.engine.docker_host import Events, docker
 from tests.engine.toolbox import ROOT

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from components.config.settings import DEFAULT_DOCKER_HOST
+from components.config.settings import DEFAULT_DOCKER_URL
 from ops import environment
 from ops.environment import PROGRAM, SetupError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-DOCKER: Final = ("docker", "--host", DEFAULT_DOCKER_HOST)
+DOCKER: Final = ("docker", "--host", DEFAULT_DOCKER_URL)
 _PIN = re.compile(r"^pulumi-([a-z0-9-]+)==([0-9.]+)", re.MULTILINE)
 _ADDRESS: Final = "https://www.pulumi.com/docs/iac/download-install/"
 
@@ -69,7 +69,7 @@ def _docker() -> None:
         [*DOCKER, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False
     )
     if run.returncode:
-        raise Missing(f"no Docker daemon answers at {DEFAULT_DOCKER_HOST}")
+        raise Missing(f"no Docker daemon answers at {DEFAULT_DOCKER_URL}")
 
 
 def _busybox() -> Path:

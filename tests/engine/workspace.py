@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import yaml
 
+from components.config.load import load as load_settings
 from components.config.settings import Settings
 from tests.engine import docker_host
 from tests.engine.standin import Variant
@@ -150,7 +151,7 @@ class Workspace:
     def settings(self) -> Settings:
         """What the program makes of the configuration."""
         plain = {key: str(value) for key, value in self.config.items() if ":" not in key}
-        return Settings.load({**plain, **self.secrets}, stack=self.stack, secret_keys=self.secrets)
+        return load_settings({**plain, **self.secrets}, stack=self.stack, secret_keys=self.secrets)
 
     def pulumi(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Run:
         """Runs a pulumi command in the copy."""

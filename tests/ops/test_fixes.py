@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from components.config.keys import KEYS
 from components.config.problems import Problem, SettingsError
-from components.config.settings import KEYS
 from ops.project import fixes, stackfile
 from ops.project.state import StackState
 

@@ -12,8 +12,8 @@ from typing import Final
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from components.config.keys import KEYS
 from components.config.problems import SettingsError
-from components.config.settings import KEYS
 from ops import preflight
 from ops.errors import OpsError
 from ops.project import fixes, stackfile

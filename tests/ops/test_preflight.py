@@ -94,7 +94,7 @@ def test_a_daemon_that_is_down_is_told_from_a_user_who_may_not(docker: Docker) -
 
 
 def _at(host: str) -> Settings:
-    return dataclasses.replace(load(), docker_host=host)
+    return dataclasses.replace(load(), docker_url=host)
 
 
 def test_a_docker_host_that_is_stored_encrypted_cannot_be_asked_from_here(docker: Docker) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.config.settings import ENCRYPTED
+from components.config.load import ENCRYPTED
 from ops.errors import OpsError
 from ops.project import stackfile
 

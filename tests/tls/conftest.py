@@ -23,10 +23,11 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 import pulumi
 from components.resources import certificates
+from components.config.load import load as load_settings
 from components.config.settings import Settings
 config = pulumi.Config()
 certificates.EARLY_RENEWAL_HOURS = config.get_int("earlyRenewalHours", certificates.EARLY_RENEWAL_HOURS)
-settings = Settings.load({{"publicUrl": config.require("publicUrl")}}, stack="test")
+settings = load_settings({{"publicUrl": config.require("publicUrl")}}, stack="test")
 made = certificates.Certificates("videobackend-certificates", settings)
 pulumi.export("chain", made.chain)
 pulumi.export("privateKey", made.private_key)

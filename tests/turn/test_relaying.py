@@ -67,7 +67,10 @@ def running(network: Network, directory: Path, settings: Settings, *more: str) -
 
     def listens() -> bool:
         with network.socket(HOST, IPV4, "udp") as probe:
-            return server.answers(probe, str(settings.relay_address), settings.turn_port)
+            turn = settings.turn
+            assert turn is not None
+            assert turn.relay is not None
+            return server.answers(probe, str(turn.relay.address), turn.port)
 
     coturn = Coturn(directory, settings, start=start, more=more)  # type: ignore[arg-type]
     try:

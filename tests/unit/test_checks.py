@@ -9,7 +9,7 @@ import pytest
 from components.config import checks
 from components.config.addresses import PublicUrl
 from components.config.checks import Invalid
-from components.config.settings import KEYS
+from components.config.keys import KEYS
 from tests.unit.given import BAD, GOOD
 
 

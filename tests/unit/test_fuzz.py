@@ -15,8 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.config import rules
+from components.config.keys import KEYS
+from components.config.load import ENCRYPTED
+from components.config.load import load as load_settings
 from components.config.problems import SettingsError
-from components.config.settings import ENCRYPTED, KEYS, Settings
 from components.stack.blueprint import blueprint
 from components.stack.spec import SecretText
 from tests.unit.given import GOOD, VALID
@@ -101,7 +104,7 @@ def seen() -> Counter[str]:
 def judge(values: dict[str, str], encrypted: set[str], seen: Counter[str]) -> None:
     """Loads the values; what is accepted is carried on to the end of the pure part, what is refused is read."""
     try:
-        accepted = Settings.load(values, stack="dev", secret_keys=encrypted)
+        accepted = load_settings(values, stack="dev", secret_keys=encrypted)
     except SettingsError as error:
         seen["refused"] += 1
         readable(str(error), len(error.problems))
@@ -118,7 +121,7 @@ def judge(values: dict[str, str], encrypted: set[str], seen: Counter[str]) -> No
         if isinstance(text, SecretText):
             text.masked.encode("ascii")
     json.dumps(wanted.outputs["facts"], allow_nan=False).encode()
-    for warning in accepted.warnings:
+    for warning in rules.warnings(accepted):
         assert MARK not in warning
         assert warning.isprintable()
     assert MARK not in repr(accepted)

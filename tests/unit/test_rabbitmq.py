@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from components.config import rules
 from components.config.problems import SettingsError
 from components.stack import services, topology
 from components.stack.services import rabbitmq
@@ -67,5 +68,5 @@ def test_a_value_for_another_broker_beside_it_is_refused() -> None:
 
 
 def test_it_needs_no_rabbit_value_and_warns_where_it_is_of_no_use() -> None:
-    assert not any("rabbitMq" in warning for warning in load(**EMBEDDED).warnings)
-    assert any("gets no events" in warning for warning in load(rabbitMq="embedded").warnings)
+    assert not any("rabbitMq" in warning for warning in rules.warnings(load(**EMBEDDED)))
+    assert any("gets no events" in warning for warning in rules.warnings(load(rabbitMq="embedded")))

@@ -7,8 +7,9 @@ from typing import Final
 import pytest
 
 from components.config import rules
+from components.config.keys import KEYS
+from components.config.ports import held_ports
 from components.config.problems import SettingsError, pulumi_command
-from components.config.settings import KEYS
 from components.stack import firewall
 from tests.values import DNS, DOMAIN, STATISTICS, load
 
@@ -74,7 +75,9 @@ def test_rules_between_keys(values: dict[str, str], keys: list[str]) -> None:
 def test_the_ports_that_may_not_collide_are_those_that_the_stack_opens(tls: str, turn: str) -> None:
     """But for the range of TURN's relays, of which any may be taken."""
     settings = load(**LAN, tls=tls, turn=turn)
-    held = {(one, str(number)) for _, number, _, protocols in rules.held_ports(settings) for one in protocols}
+    held = {
+        (protocol, str(one.first)) for one in held_ports(settings) if not one.is_range for protocol in one.protocols
+    }
     opened = {(one.protocol, one.ports) for one in firewall.open_ports(settings)}
     assert held == {one for one in opened if one[1].isdecimal()}
 
@@ -90,10 +93,10 @@ def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
 
 
 # Configurations and a word of each warning, in order; empty: nothing smells.
-SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
+WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("a whole local stack", LAN, []),
     ("a whole public stack", DOMAIN, []),
-    ("no address, local", {}, ["other machines get no sound"]),
+    ("no address, local", {}, ["other machines get no audio and video"]),
     (
         "no address, public",
         {"tls": "self-signed", "publicUrl": "https://video.example.org:8443"},
@@ -130,16 +133,16 @@ SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         {**LAN, "letsencryptEmail": "a@example.org", "letsencryptUseStaging": "true"},
         ["letsencryptEmail has no effect while tls is local-ca", "letsencryptUseStaging has no effect"],
     ),
-    ("no authentication", {**LAN, "enableAuth": "false"}, ["whoever knows publicUrl can open rooms"]),
+    ("no authentication", {**LAN, "enableAuth": "false"}, ["anybody who knows publicUrl can open rooms"]),
     (
         "guests without authentication",
         {**LAN, "enableAuth": "false", "enableGuests": "true"},
-        ["whoever knows publicUrl can open rooms", "enableGuests has no effect"],
+        ["anybody who knows publicUrl can open rooms", "enableGuests has no effect"],
     ),
     (
         "tokens without moderation",
         {**LAN, "xmppMucModules": "close_room,create_room"},
-        ["lacks token_moderation: whoever has a token becomes moderator"],
+        ["lacks token_moderation: everybody with a token becomes moderator"],
     ),
     (
         "tokens without room creation",
@@ -175,15 +178,15 @@ SMELLS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "words"), [pytest.param(*case[1:], id=case[0]) for case in SMELLS])
+@pytest.mark.parametrize(("values", "words"), [pytest.param(*case[1:], id=case[0]) for case in WITH_WARNINGS])
 def test_warnings(values: dict[str, str], words: list[str]) -> None:
-    warnings = load(**values).warnings
+    warnings = rules.warnings(load(**values))
     assert len(warnings) == len(words), warnings
     for warning, word in zip(warnings, words, strict=True):
         assert word in warning
 
 
 def test_every_warning_names_a_key() -> None:
-    for _, values, _ in SMELLS:
-        for warning in load(**values).warnings:
+    for _, values, _ in WITH_WARNINGS:
+        for warning in rules.warnings(load(**values)):
             assert any(name in warning for name in KEYS), warning

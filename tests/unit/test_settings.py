@@ -10,9 +10,12 @@ import pulumi
 import pytest
 
 from components.config.checks import Invalid
-from components.config.keys import Secret
+from components.config.keys import KEYS
+from components.config.load import ENCRYPTED
+from components.config.load import load as load_settings
 from components.config.problems import Problem, SettingsError, pulumi_command
-from components.config.settings import ENCRYPTED, KEYS, Settings, camel_case
+from components.config.secret import Secret
+from components.config.source import ConfigurationError
 from tests.unit.given import GOOD
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
 
@@ -21,7 +24,7 @@ SHORT = "correct-horse-battery"
 
 def refused(values: Mapping[str, str], *, secret_keys: frozenset[str] = frozenset(OWN_SECRETS)) -> SettingsError:
     with pytest.raises(SettingsError) as error:
-        Settings.load(values, stack="dev", secret_keys=secret_keys)
+        load_settings(values, stack="dev", secret_keys=secret_keys)
     return error.value
 
 
@@ -60,13 +63,13 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
     "colliding ports": (
         {"httpPort": "9000", "httpsPort": "9000"},
         "'9000'",
-        "a port that no other service of the stack has; web's HTTP port (httpPort) has this one",
+        "a port that no other service of the stack has; web's port for HTTP (httpPort) has this one",
         "pulumi config --stack dev set httpsPort VALUE",
     ),
     "a port that the bridge has": (
         {"turn": "embedded", "dockerHostAddress": "192.0.2.10", "turnPort": "10000"},
         "'10000'",
-        "a port that no other service of the stack has; jvb's media port (jvbPort) has this one",
+        "a port that no other service of the stack has; jvb's port for media (jvbPort) has this one",
         "pulumi config --stack dev set turnPort VALUE",
     ),
     "a loopback address": (
@@ -306,7 +309,8 @@ def test_a_long_value_is_cut() -> None:
 
 def test_settings_error_is_shown_without_a_traceback() -> None:
     """Pulumi's Python host prints the message of a RunError and nothing else."""
-    assert issubclass(SettingsError, pulumi.RunError)
+    assert issubclass(ConfigurationError, pulumi.RunError)
+    assert str(ConfigurationError("dev", "videobackend", [Problem("a", None, "b")])).startswith("the configuration of")
 
 
 # What is read
@@ -314,11 +318,9 @@ def test_settings_error_is_shown_without_a_traceback() -> None:
 
 def test_an_empty_configuration_is_the_documented_defaults() -> None:
     settings = load()
-    for attribute in (field.name for field in dataclasses.fields(Settings)):
-        name = camel_case(attribute)
-        if name in KEYS:
-            default = KEYS[name].default
-            assert getattr(settings, attribute) == (KEYS[name].check(default) if default else None), name
+    for key in KEYS.values():
+        unset = () if key.name == "dockerHostAddress" else None
+        assert getattr(settings, key.attribute) == (key.check(key.default) if key.default else unset), key.name
 
 
 def test_an_empty_value_is_as_good_as_none() -> None:
@@ -333,7 +335,6 @@ def test_every_key_reaches_its_attribute(name: str, tmp_path: Path, monkeypatch:
         (tmp_path / text / "css").mkdir(parents=True)
         (tmp_path / text / "css" / "all.css").write_text("body {}")
         monkeypatch.chdir(tmp_path)
-    attributes = [one.name for one in dataclasses.fields(Settings) if camel_case(one.name) == name]
     companions = {
         "enableStatistics": STATISTICS,
         "turn": TURN_EXTERNAL,
@@ -346,7 +347,7 @@ def test_every_key_reaches_its_attribute(name: str, tmp_path: Path, monkeypatch:
         "dnsZone": {**DOMAIN, "publicUrl": f"https://video.{expected}"},
     }
     settings = load(**{**companions.get(name, {}), name: text})
-    got = getattr(settings, attributes[0])
+    got = getattr(settings, KEYS[name].attribute)
     assert (got.reveal() if isinstance(got, Secret) else got) == expected
 
 
@@ -385,8 +386,8 @@ def test_an_encrypted_secret_counts_as_present() -> None:
     encrypted = dict.fromkeys(OWN_SECRETS, ENCRYPTED)
     statistics = {name: value for name, value in STATISTICS.items() if name != "rabbitPassword"}
     settings = load(**{**statistics, **encrypted})
-    for attribute in (one.name for one in dataclasses.fields(Settings) if camel_case(one.name) in OWN_SECRETS):
-        assert getattr(settings, attribute).reveal() == "[secret]"
+    for name in OWN_SECRETS:
+        assert getattr(settings, KEYS[name].attribute).reveal() == "[secret]"
 
 
 @pytest.mark.parametrize("text", [ENCRYPTED, "statistics", f"{SHORT}:"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 
-from components.config.keys import Secret
+from components.config import rules
+from components.config.load import ENCRYPTED
 from components.config.problems import SettingsError
-from components.config.settings import ENCRYPTED
+from components.config.secret import Secret
 from components.stack import topology
 from components.stack.services import web
 from components.stack.spec import FileSpec, SecretRef
@@ -94,9 +95,9 @@ def test_a_certificate_that_ends_within_30_days_is_warned_of() -> None:
     )
     assert any(
         "tlsCertificate ends in 29 days" in text
-        for text in load(**own(tlsCertificate=soon, tlsPrivateKey=key)).warnings
+        for text in rules.warnings(load(**own(tlsCertificate=soon, tlsPrivateKey=key)))
     )
-    assert not any("tlsCertificate" in text for text in later.warnings)
+    assert not any("tlsCertificate" in text for text in rules.warnings(later))
 
 
 def test_letsencrypt_is_refused_where_it_could_not_get_a_certificate() -> None:

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import pytest
 
+from components.config import rules
 from components.config.problems import SettingsError
+from components.config.settings import Turn
 from components.stack import firewall, services, topology
 from components.stack.blueprint import turn_urls
 from components.stack.services import coturn
@@ -49,6 +51,13 @@ def told(**values: str) -> dict[str, list[str]]:
     return found
 
 
+def server(**values: str) -> Turn:
+    """The TURN server that these values come to."""
+    turn = load(**values).turn
+    assert turn is not None
+    return turn
+
+
 # What must be set
 
 
@@ -56,7 +65,7 @@ def test_a_server_elsewhere_needs_its_host_and_its_secret() -> None:
     found = problems(turn="external")
     assert set(found) == {"turnHost", "turnSecret"}
     assert all(allowed.startswith("required because turn is external") for allowed in found.values())
-    assert load(**TURN_EXTERNAL).turn_server == "turn.example.org"
+    assert server(**TURN_EXTERNAL).host == "turn.example.org"
 
 
 @pytest.mark.parametrize("values", [EMBEDDED, {}], ids=["embedded", "none"])
@@ -73,7 +82,7 @@ def test_the_embedded_server_needs_an_ipv4_address_that_clients_can_be_told(addr
 def test_the_embedded_server_needs_an_address_to_listen_at_and_a_host_that_fits_into_a_url() -> None:
     found = problems(**EMBEDDED, jvbBindAddress="2001:db8::5", publicUrl="https://[2001:db8::5]")
     assert set(found) == {"turn", "jvbBindAddress"}
-    assert load(**EMBEDDED, jvbBindAddress="::").turn == "embedded", "all of IPv6, and coturn is not published"
+    assert server(**EMBEDDED, jvbBindAddress="::").kind == "embedded", "all of IPv6, and coturn is not published"
 
 
 @pytest.mark.parametrize(
@@ -105,20 +114,20 @@ def test_the_port_for_tls_is_free_where_turn_speaks_none() -> None:
 @pytest.mark.parametrize("values", WITHOUT_TLS, ids=["proxy", "self-signed"])
 def test_without_a_certificate_of_ours_turn_has_no_tls_and_that_is_said(values: dict[str, str]) -> None:
     settings = load(**{**EMBEDDED, **values})
-    assert not settings.turn_tls
-    (warning,) = [one for one in settings.warnings if "TURN" in one]
-    assert f"tls is {settings.tls_mode}" in warning
+    assert server(**{**EMBEDDED, **values}).tls_port is None
+    (warning,) = [one for one in rules.warnings(settings) if "TURN" in one]
+    assert f"tls is {settings.tls.mode}" in warning
     assert "tls own or letsencrypt" in warning
 
 
 @pytest.mark.parametrize("values", [EMBEDDED, LETSENCRYPT, {**LETSENCRYPT, **TLS_OWN}, TURN_EXTERNAL])
 def test_with_tls_there_is_nothing_to_warn_of(values: dict[str, str]) -> None:
-    assert load(**values).turn_tls
-    assert not [one for one in load(**values).warnings if "turn" in one.lower()]
+    assert server(**values).tls_port is not None
+    assert not [one for one in rules.warnings(load(**values)) if "turn" in one.lower()]
 
 
 def test_a_secret_for_no_server_is_warned_of_and_goes_nowhere() -> None:
-    assert "turnSecret has no effect while turn is unset" in load(turnSecret=SECRET).warnings
+    assert "turnSecret has no effect while turn is unset" in rules.warnings(load(turnSecret=SECRET))
     assert "TURN_CREDENTIALS" not in specs(turnSecret=SECRET)["prosody"].environment
 
 
@@ -272,7 +281,7 @@ def test_only_the_hosts_own_addresses_are_excepted() -> None:
     ids=["embedded", "without TLS", "external"],
 )
 def test_prosody_hands_out_the_same_urls_that_verify_tries(values: dict[str, str], urls: list[str]) -> None:
-    assert turn_urls(load(**values)) == urls
+    assert turn_urls(server(**values)) == urls
     told = specs(**values)["prosody"].environment
     assert told["TURN_CREDENTIALS"] == SecretRef("turn_secret")
     named = [f"turn:{told['TURN_HOST']}:{told['TURN_PORT']}?transport={one}" for one in ("udp", "tcp")]

@@ -10,5 +10,8 @@ from components.stack.spec import ContainerSpec
 def specs(settings: Settings) -> tuple[ContainerSpec, ...]:
     """Every service, each after the ones it waits for."""
     jitsi = (web.spec(settings), prosody.spec(settings), jvb.spec(settings), jicofo.spec(settings))
-    optional = ((rabbitmq, settings.embedded_broker), (coturn, settings.turn == "embedded"))
+    optional = (
+        (rabbitmq, settings.embedded_broker),
+        (coturn, settings.turn is not None and settings.turn.relay is not None),
+    )
     return (*jitsi, *(service.spec(settings) for service, wanted in optional if wanted))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from components.config.settings import Settings
+from components.config.settings import Relay, Settings, Turn
 from components.stack import images, topology
 from components.stack.services import web
 from components.stack.services.common import tcp_health
@@ -59,11 +59,12 @@ exec turnserver -c {CONFIG}
 
 def spec(settings: Settings) -> ContainerSpec:
     """The TURN server's container."""
+    turn, relay = _own(settings)
     files = [FileSpec(path=CONFIG, content=SecretText(made_from=("turn_secret",), render=partial(config, settings)))]
-    shares_volume = settings.tls_mode == "letsencrypt"
+    shares_volume = settings.tls.acme is not None
     if shares_volume:
         files.append(FileSpec(path=START, content=RENEWING))
-    elif settings.turn_tls:
+    elif turn.tls_port is not None:
         files.append(FileSpec(path=CERTIFICATE, content=SecretRef("tls_certificate")))
         files.append(FileSpec(path=PRIVATE_KEY, content=SecretRef("tls_private_key")))
     return ContainerSpec(
@@ -74,7 +75,7 @@ def spec(settings: Settings) -> ContainerSpec:
         # The private key there is readable for web's user alone.
         user=web.USER if shares_volume else None,
         environment={"TZ": settings.time_zone},
-        health=tcp_health(settings.turn_port, str(settings.relay_address)),
+        health=tcp_health(turn.port, str(relay.address)),
         networks=(),
         host_network=True,
         files=tuple(files),
@@ -90,18 +91,18 @@ def spec(settings: Settings) -> ContainerSpec:
 
 def config(settings: Settings, secret: str) -> str:
     """coturn's configuration file (turnserver(1))."""
-    first, last = settings.turn_relay_ports
-    told, own = settings.turn_address, settings.relay_address
-    bound = [] if any(ip.is_unspecified for ip in settings.jvb_bind_address) else settings.jvb_bind_address
-    reachable = {own: None} | {address.ip: None for address in settings.addresses if address.ip.version == 4}
+    turn, relay = _own(settings)
+    advertised, own = relay.advertised_address, relay.address
+    bound = () if any(ip.is_unspecified for ip in relay.listen_addresses) else relay.listen_addresses
+    reachable = {own: None} | {one.ip: None for one in relay.advertised_addresses if one.ip.version == 4}
     lines = [
         "# Written by videobackend: change the stack's configuration, not this file.",
         *(f"listening-ip={ip}" for ip in bound),
-        f"listening-port={settings.turn_port}",
+        f"listening-port={turn.port}",
         f"relay-ip={own}",
-        f"min-port={first}",
-        f"max-port={last}",
-        *([f"external-ip={told}/{own}"] if told != own else []),
+        f"min-port={relay.first_port}",
+        f"max-port={relay.last_port}",
+        *([f"external-ip={advertised}/{own}"] if advertised != own else []),
         f"realm={settings.public_url.host}",
         f"server-name={settings.public_url.host}",
         "fingerprint",
@@ -122,16 +123,23 @@ def config(settings: Settings, secret: str) -> str:
         "pidfile=/tmp/turnserver.pid",
         "userdb=/tmp/turndb",
     ]
-    if settings.turn_tls:
+    if turn.tls_port is not None:
         certificate, private_key = _certificate(settings)
-        lines += [f"tls-listening-port={settings.turns_port}", f"cert={certificate}", f"pkey={private_key}"]
+        lines += [f"tls-listening-port={turn.tls_port}", f"cert={certificate}", f"pkey={private_key}"]
     else:
         lines += ["no-tls"]
     return "\n".join(lines) + "\n"
 
 
+def _own(settings: Settings) -> tuple[Turn, Relay]:
+    """The stack's own TURN server and its relay. Raises ValueError where it has none."""
+    if settings.turn is None or settings.turn.relay is None:
+        raise ValueError("turn is not embedded")
+    return settings.turn, settings.turn.relay
+
+
 def _certificate(settings: Settings) -> tuple[str, str]:
     """Where certificate chain and private key lie in the container."""
-    if settings.tls_mode == "letsencrypt":
+    if settings.tls.acme is not None:
         return web.letsencrypt_files(settings)
     return CERTIFICATE, PRIVATE_KEY

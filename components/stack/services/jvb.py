@@ -17,7 +17,7 @@ def spec(settings: Settings) -> ContainerSpec:
         aliases=(topology.JVB,),
         ports=tuple(
             PortSpec(internal=settings.jvb_port, external=settings.jvb_port, protocol="udp", ip=str(ip))
-            for ip in settings.jvb_bind_address
+            for ip in settings.jvb_bind_addresses
         ),
         read_only=True,
         starts_after=(topology.PROSODY,),
@@ -37,8 +37,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "XMPP_INTERNAL_MUC_DOMAIN": topology.XMPP_INTERNAL_MUC_DOMAIN,
         "TZ": settings.time_zone,
     }
-    if settings.addresses:
-        environment["JVB_ADVERTISE_IPS"] = ",".join(map(str, settings.addresses))
+    if settings.advertised_addresses:
+        environment["JVB_ADVERTISE_IPS"] = ",".join(map(str, settings.advertised_addresses))
     if settings.stun_servers:
         environment["JVB_STUN_SERVERS"] = ",".join(settings.stun_servers)
     else:

@@ -67,12 +67,12 @@ def _environment(settings: Settings) -> dict[str, Value]:
     if settings.turn is not None:
         environment |= {
             "TURN_CREDENTIALS": SecretRef("turn_secret"),
-            "TURN_HOST": settings.turn_server,
-            "TURN_PORT": str(settings.turn_port),
+            "TURN_HOST": settings.turn.host,
+            "TURN_PORT": str(settings.turn.port),
             "TURN_TRANSPORT": "udp,tcp",
         }
-        if settings.turn_tls:
-            environment |= {"TURNS_HOST": settings.turn_server, "TURNS_PORT": str(settings.turns_port)}
+        if settings.turn.tls_port is not None:
+            environment |= {"TURNS_HOST": settings.turn.host, "TURNS_PORT": str(settings.turn.tls_port)}
     if settings.token_auth:
         environment |= {
             "JWT_APP_ID": settings.jwt_app_id,

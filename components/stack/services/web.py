@@ -29,7 +29,7 @@ location = {HEALTH_PATH} {{
 def spec(settings: Settings) -> ContainerSpec:
     """The web container; it proxies to prosody by name, so it starts on its own."""
     ports = {topology.WEB_HTTP_PORT: settings.http_port}
-    if settings.tls_mode != "proxy":
+    if not settings.tls.by_proxy:
         ports[topology.WEB_HTTPS_PORT] = settings.https_port
     return ContainerSpec(
         **shared(settings, topology.WEB),
@@ -39,7 +39,7 @@ def spec(settings: Settings) -> ContainerSpec:
         ports=tuple(
             PortSpec(internal=internal, external=external, ip=str(ip))
             for internal, external in ports.items()
-            for ip in settings.web_bind_address
+            for ip in settings.web_bind_addresses
         ),
         files=_files(settings),
         volumes=(storage(),),
@@ -48,7 +48,7 @@ def spec(settings: Settings) -> ContainerSpec:
 
 def _health(settings: Settings) -> HealthSpec:
     """The page, by https where web has it: plain HTTP may redirect, or be acme.sh's while it gets a certificate."""
-    if settings.tls_mode == "proxy":
+    if settings.tls.by_proxy:
         return http_health(topology.WEB_HTTP_PORT, HEALTH_PATH)
     return http_health(topology.WEB_HTTPS_PORT, HEALTH_PATH, tls=True)
 
@@ -60,13 +60,7 @@ def storage(*, read_only: bool = False) -> VolumeSpec:
 
 def redirects_http(settings: Settings) -> bool:
     """Whether plain HTTP leads to https. The image names no port then, so only the standard one can be reached so."""
-    return settings.tls_mode != "proxy" and settings.public_url.port == 443
-
-
-def acme_server(settings: Settings) -> str:
-    """The directory URL of the authority (https://letsencrypt.org/docs/acme-protocol-updates/)."""
-    staging = "acme-staging-v02" if settings.letsencrypt_use_staging else "acme-v02"
-    return settings.letsencrypt_acme_server or f"https://{staging}.api.letsencrypt.org/directory"
+    return not settings.tls.by_proxy and settings.public_url.port == 443
 
 
 def letsencrypt_files(settings: Settings) -> tuple[str, str]:
@@ -76,6 +70,7 @@ def letsencrypt_files(settings: Settings) -> tuple[str, str]:
 
 
 def _environment(settings: Settings) -> dict[str, Value]:
+    acme = settings.tls.acme
     environment: dict[str, Value] = {
         "PUBLIC_URL": settings.public_url.origin,
         "ENABLE_AUTH": flag(settings.enable_auth),
@@ -86,8 +81,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "ENABLE_PREJOIN_PAGE": flag(settings.enable_prejoin_page),
         "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
         "ENABLE_HTTP_REDIRECT": flag(redirects_http(settings)),
-        "ENABLE_LETSENCRYPT": flag(settings.tls_mode == "letsencrypt"),
-        "DISABLE_HTTPS": flag(settings.tls_mode == "proxy"),
+        "ENABLE_LETSENCRYPT": flag(acme is not None),
+        "DISABLE_HTTPS": flag(settings.tls.by_proxy),
         "ENABLE_XMPP_WEBSOCKET": "1",
         "XMPP_DOMAIN": topology.XMPP_DOMAIN,
         "XMPP_MUC_DOMAIN": topology.XMPP_MUC_DOMAIN,
@@ -98,13 +93,13 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "NGINX_RESOLVER": "127.0.0.11 valid=5s",
         "TZ": settings.time_zone,
     }
-    if settings.tls_mode == "letsencrypt":
+    if acme is not None:
         environment["LETSENCRYPT_DOMAIN"] = settings.public_url.host
-        environment["LETSENCRYPT_EMAIL"] = settings.letsencrypt_email or ""
-        environment["LETSENCRYPT_USE_STAGING"] = flag(settings.letsencrypt_use_staging)
+        environment["LETSENCRYPT_EMAIL"] = acme.email or ""
+        environment["LETSENCRYPT_USE_STAGING"] = flag(acme.staging)
         # Unless told, the image's acme.sh (3.0.7) asks ZeroSSL.
-        environment["LETSENCRYPT_ACME_SERVER"] = acme_server(settings)
-    if settings.branding_dir is not None and branding.read(settings.branding_dir).dynamic:
+        environment["LETSENCRYPT_ACME_SERVER"] = acme.directory
+    if settings.branding is not None and settings.branding.dynamic:
         environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
     if settings.stun_servers:
         environment["P2P_STUN_SERVERS"] = ",".join(settings.stun_servers)
@@ -114,11 +109,10 @@ def _environment(settings: Settings) -> dict[str, Value]:
 def _files(settings: Settings) -> tuple[FileSpec, ...]:
     config = custom_config(settings)
     files: list[FileSpec] = []
-    if settings.branding_dir is not None:
-        own = branding.read(settings.branding_dir)
-        config += own.config
-        files += own.files
-    if settings.provides_certificate:
+    if settings.branding is not None:
+        config += settings.branding.config_js
+        files += [FileSpec(path=_path(name), content=content) for name, content in settings.branding.files.items()]
+    if settings.tls.certificate_uploaded:
         files.append(FileSpec(path=topology.WEB_CERTIFICATE, content=SecretRef("tls_certificate")))
         files.append(FileSpec(path=topology.WEB_PRIVATE_KEY, content=SecretRef("tls_private_key")))
     return (
@@ -126,6 +120,11 @@ def _files(settings: Settings) -> tuple[FileSpec, ...]:
         FileSpec(path=f"{topology.WEB_NGINX_CUSTOM}/health.conf", content=HEALTH_CONF),
         *files,
     )
+
+
+def _path(name: str) -> str:
+    """Where a file of the branding directory goes: over the front end, but for what is appended to the image's own."""
+    return topology.WEB_CUSTOM_INTERFACE_CONFIG if name == branding.INTERFACE_CONFIG else f"{topology.WEB_ROOT}/{name}"
 
 
 def custom_config(settings: Settings) -> str:

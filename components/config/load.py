@@ -1,0 +1,158 @@
+"""From the text of a configuration to `Settings`, or to every problem that it has.
+
+Owns the order of it: single values by their checks, the rules between them, the providers' own configuration. Reads
+no configuration: `source` hands over what the engine has, the tools beside Pulumi what stands in a stack file. Of the
+disk it reads the branding directory alone, once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from components.config import branding, providers, rules
+from components.config.checks import Invalid
+from components.config.keys import KEYS, nearest
+from components.config.problems import Problem, SettingsError
+from components.config.rejected import REJECTED
+from components.config.secret import Secret
+from components.config.settings import DEFAULT_DOCKER_URL, Settings
+
+ENCRYPTED: Final = "\x00encrypted\x00"
+"""Stands for a stack file's encrypted value where it is not decrypted (`python -m ops plan`). No value that
+the engine hands over can pass for it: every secret's check refuses control characters."""
+
+
+def load(
+    values: Mapping[str, str], *, stack: str, secret_keys: Collection[str] = (), project: str = "videobackend"
+) -> Settings:
+    """Settings from the project's own keys; those of the providers have their defaults.
+
+    Args:
+        values: configuration values by key, without namespace; `ENCRYPTED` for one that was not decrypted.
+        stack: the stack's name; physical names carry it.
+        secret_keys: keys whose value the stack file holds encrypted.
+        project: the configuration's namespace, for messages.
+
+    Raises:
+        SettingsError: with every problem there is.
+    """
+    settings, problems = _read(values, stack, secret_keys)
+    if problems:
+        raise SettingsError(stack, project, problems)
+    return settings
+
+
+def load_all(stored: Mapping[str, str], *, stack: str, secret_keys: Collection[str], project: str) -> Settings:
+    """Settings from the whole configuration of a stack, the providers' included.
+
+    Args:
+        stored: configuration values by key, with namespace; otherwise as for `load`.
+        stack: the stack's name.
+        secret_keys: those of them that are stored encrypted, with namespace.
+        project: the project's own namespace.
+
+    Raises:
+        SettingsError: with every problem there is.
+    """
+    values, own_secret_keys = _without_namespace(stored, secret_keys, project)
+    settings, problems = _read(values, stack, own_secret_keys)
+    is_secret = frozenset(secret_keys).__contains__
+    problems += providers.unknown_keys(stored, project) + providers.plain_secrets(stored, is_secret)
+    problems += providers.docker_problems(stored, is_secret)
+    if values.get("dnsZone"):
+        problems += providers.cloudflare_problems(stored)
+    if problems:
+        raise SettingsError(stack, project, problems)
+    options = providers.docker_options(stored)
+    return dataclasses.replace(
+        settings,
+        docker_url=options.pop("host", DEFAULT_DOCKER_URL),
+        docker=options,
+        docker_secrets=providers.docker_secrets(is_secret),
+    )
+
+
+def misplaced(stored: Mapping[str, str], secret_keys: Collection[str], project: str) -> list[Problem]:
+    """Keys that do not exist, and secrets in plain text: what has to leave a stack file whatever else holds.
+
+    Args:
+        stored: configuration values by key, with namespace.
+        secret_keys: those of them that are encrypted.
+        project: the project's own namespace.
+    """
+    own = _misplaced(*_without_namespace(stored, secret_keys, project))
+    is_secret = frozenset(secret_keys).__contains__
+    return own + providers.unknown_keys(stored, project) + providers.plain_secrets(stored, is_secret)
+
+
+def _without_namespace(
+    stored: Mapping[str, str], secret_keys: Collection[str], project: str
+) -> tuple[dict[str, str], set[str]]:
+    """The project's own values and secret keys."""
+    prefix = f"{project}:"
+    values = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+    return values, {name.removeprefix(prefix) for name in secret_keys if name.startswith(prefix)}
+
+
+def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -> tuple[Settings, list[Problem]]:
+    """The settings, and all that is wrong with them."""
+    problems = _misplaced(values, secret_keys)
+    plain = {problem.key for problem in problems}
+    fields: dict[str, Any] = {}
+    for key in KEYS.values():
+        text = values.get(key.name, "")
+        if not isinstance(text, str) or not text:
+            continue
+        try:
+            if not key.secret:
+                if key.name in secret_keys:
+                    raise Invalid("plain text: this key is no secret, so state and outputs would show it all the same")
+                fields[key.attribute] = key.check(_plain_text(text))
+            else:
+                unseen = text == ENCRYPTED or key.name in plain
+                fields[key.attribute] = Secret(None if unseen else key.check(_plain_text(text)))
+        except Invalid as invalid:
+            fields[key.attribute] = REJECTED
+            hidden = key.secret or key.name in secret_keys
+            given = None if hidden else invalid.given or repr(text)
+            example = invalid.example or key.example
+            problems.append(Problem(key.name, given, invalid.allowed, example=example, secret=key.secret))
+    settings = Settings(stack=stack, **fields)
+    rejected = {key.name for key in KEYS.values() if fields.get(key.attribute) is REJECTED}
+    if settings.branding_dir is not None and settings.branding_dir is not REJECTED:
+        try:
+            settings = dataclasses.replace(settings, branding=branding.read(settings.branding_dir))
+        except branding.Unusable as error:
+            given = repr(settings.branding_dir)
+            problems += [Problem("brandingDir", given, allowed, example="branding") for allowed in error.reasons]
+    problems += [problem for problem in rules.problems(settings) if problem.key not in rejected]
+    return settings, problems
+
+
+def _plain_text(text: str) -> str:
+    """The text, unless it is a list or map, which the engine hands over as JSON. Raises Invalid."""
+    if text[0] in "[{":
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        if isinstance(value, list | dict):
+            raise Invalid(f"text, not a {'list: write a,b' if isinstance(value, list) else 'map'}")
+    return text
+
+
+def _misplaced(values: Mapping[str, str], secret_keys: Collection[str]) -> list[Problem]:
+    """Keys of the project that do not exist, and secrets in plain text."""
+    plain = [key.name for key in KEYS.values() if key.secret and key.name not in secret_keys and values.get(key.name)]
+    unknown = [_unknown(name) for name in sorted(values) if name not in KEYS]
+    return unknown + [Problem(name, None, providers.PLAIN_TEXT, secret=True) for name in plain]
+
+
+def _unknown(name: str) -> Problem:
+    """The problem of a key that does not exist, with the nearest one that does."""
+    meant = nearest(name)
+    hint = f"did you mean {meant}?" if meant else "see docs/settings.md for the list of keys"
+    return Problem(name, None, f"no such key; {hint}", remove=True)

@@ -1,0 +1,37 @@
+"""Who gets in, and who moderates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from components.config.problems import Problem
+from components.config.settings import Settings
+
+_TOKEN_MODULES: Final = ("token_moderation", "create_room")
+
+
+def _moderators(settings: Settings) -> Iterator[Problem]:
+    needing = [module for module in settings.muc_modules if module in _TOKEN_MODULES]
+    if needing and not settings.token_auth:
+        yield Problem(
+            "xmppMucModules",
+            ",".join(settings.muc_modules),
+            f"{' and '.join(needing)} only with enableAuth true and authType jwt: without tokens nobody could be moderator",
+            example="close_room",
+        )
+
+
+def _open(settings: Settings) -> Iterator[str]:
+    if not settings.enable_auth:
+        yield "enableAuth is false: anybody who knows publicUrl can open rooms"
+        if settings.enable_guests:
+            yield "enableGuests has no effect while enableAuth is false"
+    elif settings.token_auth and not settings.token_moderation:
+        yield "xmppMucModules lacks token_moderation: everybody with a token becomes moderator"
+    if settings.token_auth and "create_room" not in settings.muc_modules:
+        yield "xmppMucModules lacks create_room: participants can open rooms without a moderator"
+
+
+RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_moderators,)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_open,)

@@ -1,0 +1,41 @@
+"""The DNS records of publicUrl's host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from components.config.problems import Problem
+from components.config.settings import Settings
+
+
+def _zone_required(settings: Settings) -> Iterator[Problem]:
+    if settings.dns_zone is None and settings.dns_zone_id is not None:
+        yield Problem("dnsZone", None, "required because dnsZoneId is set: the zone's name", example="example.org")
+
+
+def _zone(settings: Settings) -> Iterator[Problem]:
+    url, zone = settings.public_url, settings.dns_zone
+    if zone is None or url.host == zone or url.host.endswith(f".{zone}"):
+        return
+    if not url.is_public_name:
+        allowed = f"a URL whose host lies in dnsZone {zone}; {url.host} is no public name"
+        yield Problem("publicUrl", repr(url.origin), allowed, example=f"https://video.{zone}")
+    else:
+        parent = url.host.partition(".")[2]
+        allowed = f"the zone that publicUrl's host {url.host} lies in"
+        yield Problem("dnsZone", repr(zone), allowed, example=parent if "." in parent else url.host)
+
+
+def _addresses(settings: Settings) -> Iterator[Problem]:
+    if settings.dns_zone is not None and all(address.is_private for address in settings.advertised_addresses):
+        yield Problem(
+            "dockerHostAddress",
+            ",".join(map(str, settings.advertised_addresses)) or None,
+            "at least one public address because dnsZone is set: the DNS records point to it",
+            example="203.0.113.10",
+        )
+
+
+RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_zone_required, _zone, _addresses)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = ()

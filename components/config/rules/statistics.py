@@ -1,0 +1,60 @@
+"""Where the events of ended calls go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from components.config.addresses import is_private, parse_ip
+from components.config.problems import Problem
+from components.config.settings import Settings
+
+
+def _embedded(settings: Settings) -> Iterator[Problem]:
+    if not settings.embedded_broker:
+        return
+    own = {
+        "rabbitUrl": settings.rabbit_url,
+        "rabbitUsername": settings.rabbit_username,
+        "rabbitPassword": settings.rabbit_password,
+    }
+    for key in (key for key, value in own.items() if value is not None):
+        allowed = "unset, because rabbitMq is embedded: the stack's own broker fills it in"
+        yield Problem(key, None, allowed, remove=True)
+
+
+def _required(settings: Settings) -> Iterator[Problem]:
+    if settings.embedded_broker or not settings.enable_statistics:
+        return
+    because = "required because enableStatistics is true"
+    if settings.rabbit_url is None:
+        example = "http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish"
+        yield Problem("rabbitUrl", None, f"{because}: the publish URL of RabbitMQ's management API", example=example)
+    if settings.rabbit_username is None:
+        yield Problem("rabbitUsername", None, f"{because}: a user that may publish to the exchange")
+    if settings.rabbit_password is None:
+        yield Problem("rabbitPassword", None, f"{because}: the password of rabbitUsername", secret=True)
+
+
+def _broker(settings: Settings) -> Iterator[str]:
+    statistics = settings.statistics
+    if statistics is None or statistics.broker is None:
+        return
+    url = urlsplit(statistics.broker.url)
+    host = url.hostname or ""
+    address = parse_ip(host)
+    private = "." not in host if address is None else is_private(address)
+    if url.scheme == "http" and not private:
+        yield "rabbitUrl is http: the broker's password crosses the network readable; use https or a private network"
+    if host == "localhost" or (address is not None and address.is_loopback):
+        yield "rabbitUrl points to prosody's own container (localhost): give the broker's address as that container sees it"
+
+
+def _unused(settings: Settings) -> Iterator[str]:
+    if settings.embedded_broker and settings.statistics is None:
+        yield "rabbitMq is embedded and enableStatistics is false: the broker runs and gets no events"
+
+
+RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_embedded, _required)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_broker, _unused)

@@ -1,0 +1,25 @@
+"""A secret that the operator gives, as a value that never shows itself. No Pulumi: `resources` makes Outputs of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret of the operator's own; None in it where the stack file's value was not decrypted."""
+
+    _value: str | None = dataclasses.field(repr=False)
+
+    @property
+    def readable(self) -> bool:
+        """False where it was not decrypted."""
+        return self._value is not None
+
+    def reveal(self) -> str:
+        """The plain text; of a value that was not decrypted a placeholder, which only a plan can meet."""
+        return "[secret]" if self._value is None else self._value
+
+    def __repr__(self) -> str:
+        return "[secret]"
