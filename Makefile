@@ -80,6 +80,7 @@ lint-python:
 	@$(in) dev
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
+	$(DEV)/lint-imports --no-cache --no-logo
 	$(DEV)/mypy --strict __main__.py components ops tests $(patsubst %/__init__.py,%,$(wildcard bench/__init__.py))
 
 lint-lua:
