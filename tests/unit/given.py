@@ -186,7 +186,8 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
     "tlsCertificate": [(text, "PEM text") for text in ("certificate.pem", "-----BEGIN CERTIFICATE-----", "\x00")],
     "tlsPrivateKey": [(text, "PEM text") for text in ("key.pem", "-----BEGIN PRIVATE KEY-----\n!", "\x00")],
     "letsencryptEmail": [
-        (text, "an e-mail address") for text in ("admin", "a@b", "a b@example.org", "a;b@example.org")
+        (text, "an e-mail address")
+        for text in ("admin", "a@b", "a b@example.org", "a;b@example.org", "-a@example.org", "--x@example.org")
     ],
     "letsencryptUseStaging": _NO_BOOLEANS,
     "letsencryptAcmeServer": [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import zoneinfo
+from typing import Any, NoReturn
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_a_bad_value_is_refused_with_what_is_allowed(name: str, text: str, allow
     with pytest.raises(Invalid) as refused:
         KEYS[name].check(text)
     assert allowed in refused.value.allowed
+
+
+def test_a_system_without_a_zone_list_takes_every_zone_that_is_spelled_like_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It cannot tell which there are; the containers have a list of their own."""
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", no_zone)
+    assert checks.time_zone("Europe/Berlin") == "Europe/Berlin"
+    assert checks.time_zone("Europe/Nowhere") == "Europe/Nowhere"
+    with pytest.raises(Invalid):
+        checks.time_zone("../etc/passwd")
+
+
+def no_zone(name: str) -> NoReturn:
+    raise zoneinfo.ZoneInfoNotFoundError(name)
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.config import providers
+from components.config.load import load_all
 from components.config.problems import Problem, pulumi_command
+from components.resources.docker_host import provider_arguments
 
 PASSWORD = "hunter2-6e2f0a41"
 REGISTRY = {"address": "r.example.org", "username": "u"}
@@ -37,6 +40,46 @@ def test_what_is_stored_encrypted_is_known_by_its_argument() -> None:
     assert providers.docker_secrets(encrypted.__contains__) == {"host", "key_material"}
 
 
+DOCKER: dict[str, str] = {
+    "host": "tcp://192.0.2.9:2376",
+    "context": "far",
+    "sshOpts": '["-p", "22"]',
+    "certPath": "/certs",
+    "caMaterial": "ca",
+    "certMaterial": "certificate",
+    "keyMaterial": "key",
+    "registryAuth": json.dumps([REGISTRY]),
+}
+
+
+@pytest.mark.parametrize("key", DOCKER)
+def test_what_is_stored_encrypted_reaches_the_provider_as_a_secret_and_nothing_else_does(key: str) -> None:
+    stored = {f"docker:{name}": value for name, value in DOCKER.items() if name in (key, "keyMaterial")}
+    encrypted = {f"docker:{key}", "docker:keyMaterial"}
+    settings = load_all(stored, stack="dev", secret_keys=encrypted, project="videobackend")
+    arguments = provider_arguments(settings)
+    secret = {name for name, value in arguments.items() if isinstance(value, pulumi.Output)}
+    (changed,) = providers.docker_options({f"docker:{key}": DOCKER[key]})
+    assert secret == {changed, "key_material"}
+    assert set(arguments) == {"host", changed, "key_material"}
+
+
+def test_every_key_of_the_docker_provider_is_among_those() -> None:
+    """A new one joins the test above."""
+    assert providers.unknown_keys([f"docker:{key}" for key in DOCKER], "videobackend") == []
+    (unknown,) = providers.unknown_keys(["docker:qqqqqqqq"], "videobackend")
+    assert unknown.allowed == f"no such key; docker has {', '.join(DOCKER)}"
+
+
+@pytest.mark.parametrize(
+    "key", ["docker:keyMaterial", "cloudflare:apiToken", "cloudflare:apiKey", "cloudflare:apiUserServiceKey"]
+)
+def test_a_secret_of_a_provider_is_refused_in_plain_text_with_the_command_that_encrypts_it(key: str) -> None:
+    one = problem({key: PASSWORD})
+    assert (one.key, one.config_arguments) == (key, ["set", "--secret", key])
+    assert problems({key: PASSWORD}, key) == []
+
+
 @pytest.mark.parametrize("field", ["password", "configFileContent"])
 def test_a_registrys_secret_in_plain_text_is_refused_with_the_command_for_that_very_field(field: str) -> None:
     stored = {"docker:registryAuth": json.dumps([REGISTRY, {**REGISTRY, field: PASSWORD}])}
@@ -50,12 +93,6 @@ def test_a_registrys_secret_in_plain_text_is_refused_with_the_command_for_that_v
 
 def test_a_registry_without_a_secret_may_stand_in_plain_text() -> None:
     assert problems({"docker:registryAuth": json.dumps([REGISTRY])}) == []
-
-
-def test_a_private_key_in_plain_text_is_refused() -> None:
-    stored = {"docker:keyMaterial": f"-----BEGIN {PASSWORD}"}
-    assert problem(stored).config_arguments == ["set", "--secret", "docker:keyMaterial"]
-    assert problems(stored, "docker:keyMaterial") == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
-"""Rules between keys, and the warnings about what is legal but smells."""
+"""Rules between keys, and the warnings about what is accepted but probably not meant."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -9,9 +12,12 @@ import pytest
 from components.config import rules
 from components.config.keys import KEYS
 from components.config.ports import held_ports
-from components.config.problems import SettingsError, pulumi_command
+from components.config.problems import Problem, SettingsError, pulumi_command
+from components.config.rejected import REJECTED, RejectedValueUsed
+from components.config.settings import Settings
 from components.stack import firewall
-from tests.values import DNS, DOMAIN, STATISTICS, load
+from tests.unit.given import BAD
+from tests.values import DNS, DOMAIN, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
 
 LAN: Final = {"dockerHostAddress": "192.168.1.5"}
 
@@ -82,6 +88,44 @@ def test_the_ports_that_may_not_collide_are_those_that_the_stack_opens(tls: str,
     assert held == {one for one in opened if one[1].isdecimal()}
 
 
+RICH: Final[dict[str, dict[str, str]]] = {
+    "local": {**LAN, "turn": "embedded", "rabbitMq": "embedded", "enableStatistics": "true"},
+    "public": {**DOMAIN, **DNS, **STATISTICS, **TURN_EXTERNAL},
+    "own": {**LAN, **TLS_OWN, **STATISTICS, "turn": "embedded", "xmppMucModules": "token_moderation"},
+}
+
+
+ASKED_FOR: Final = {"tlsCertificate": ["tlsPrivateKey"], "dnsZone": ["dockerHostAddress"], "dnsZoneId": ["dnsZone"]}
+"""What a key asks for by being set, whatever to."""
+
+
+@pytest.mark.parametrize("base", RICH)
+@pytest.mark.parametrize("name", KEYS)
+def test_a_rejected_value_is_one_problem_and_no_rule_makes_a_second_one_of_it(name: str, base: str) -> None:
+    assert load(**RICH[base])
+    for text, _ in BAD[name]:
+        if text:
+            with pytest.raises(SettingsError) as error:
+                load(**{**RICH[base], name: text})
+            first, *others = [one.key for one in error.value.problems]
+            assert first == name
+            assert others in ([], ASKED_FOR.get(name, [])), text
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule for topic in rules.TOPICS for rule in topic.RULES],
+    ids=lambda rule: f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}",
+)
+def test_a_rule_ends_at_a_rejected_value_and_never_fails_at_one(rule: Callable[[Settings], Iterator[Problem]]) -> None:
+    for base in RICH.values():
+        settings = load(**base)
+        for key in KEYS.values():
+            with contextlib.suppress(RejectedValueUsed):
+                for one in rule(dataclasses.replace(settings, **{key.attribute: REJECTED})):
+                    assert one.key in KEYS
+
+
 def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
     with pytest.raises(SettingsError) as error:
         load(enableStatistics="true")
@@ -92,7 +136,7 @@ def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
     ]
 
 
-# Configurations and a word of each warning, in order; empty: nothing smells.
+# Configurations and a word of each warning, in order; empty: nothing to warn of.
 WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("a whole local stack", LAN, []),
     ("a whole public stack", DOMAIN, []),
@@ -155,6 +199,7 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         ["dockerHostAddress has an IPv6 address and jvbBindAddress none"],
     ),
     ("a bridge on loopback", {**LAN, "jvbBindAddress": "127.0.0.1"}, ["jvbBindAddress is loopback"]),
+    ("a bridge on loopback and elsewhere", {**LAN, "jvbBindAddress": "127.0.0.1,192.168.1.5"}, []),
     (
         "the broker over plain http across the internet",
         {**LAN, **STATISTICS, "rabbitUrl": "http://mq.example.org:15672/api/exchanges/%2F/a/publish"},

@@ -42,6 +42,38 @@ def test_the_default_suits_the_host(url: str, mode: str) -> None:
     assert load(publicUrl=url, httpPort="80", letsencryptEmail="admin@example.org").tls_mode == mode
 
 
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("Video.EXAMPLE.org", "video.example.org"),
+        ("video.example.org", "VIDEO.example.ORG"),
+        ("*.Example.org", "video.example.org"),
+    ],
+)
+def test_names_of_a_certificate_are_compared_without_their_case(name: str, host: str) -> None:
+    """RFC 4343; browsers do the same."""
+    chain, key = certificate(name)
+    assert load(**own(publicUrl=f"https://{host}", tlsCertificate=chain, tlsPrivateKey=key))
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("*.example.org", "example.org"),
+        ("*.example.org", "a.video.example.org"),
+        ("video.*.org", "video.example.org"),
+        ("192.0.2.8", "192.0.2.7"),
+        ("example.org", "video.example.org"),
+    ],
+)
+def test_a_name_that_only_resembles_the_host_does_not_stand_for_it(name: str, host: str) -> None:
+    chain, key = certificate(name)
+    assert (
+        "this one is for"
+        in refused(**own(publicUrl=f"https://{host}", tlsCertificate=chain, tlsPrivateKey=key))["tlsCertificate"]
+    )
+
+
 @pytest.mark.parametrize("host", ["video.example.org", "a.counselling.example", "192.0.2.7"])
 def test_an_own_certificate_that_fits_is_taken(host: str) -> None:
     settings = load(**own(publicUrl=f"https://{host}"))
@@ -104,6 +136,11 @@ def test_letsencrypt_is_refused_where_it_could_not_get_a_certificate() -> None:
     assert set(refused(publicUrl="https://video.example.org")) == {"letsencryptEmail", "httpPort"}
     assert set(refused(tls="letsencrypt", httpPort="80", letsencryptEmail="a@example.org")) == {"tls"}
     assert set(refused(**{**DOMAIN, "bindAddress": "127.0.0.1"})) == {"bindAddress"}
+
+
+@pytest.mark.parametrize("addresses", ["127.0.0.1,203.0.113.10", "203.0.113.10,::1", "0.0.0.0,127.0.0.1"])
+def test_letsencrypt_is_accepted_where_one_of_several_addresses_can_be_reached(addresses: str) -> None:
+    assert load(**{**DOMAIN, "bindAddress": addresses}).tls.mode == "letsencrypt"
 
 
 def test_letsencrypt_reaches_the_image_as_it_reads_it() -> None:

@@ -104,6 +104,23 @@ def test_no_port_of_the_embedded_server_is_anothers(values: dict[str, str], key:
     assert load(**{**TURN_EXTERNAL, **values}), "ports of another machine"
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"turnsPort": "49160"},
+        {"httpsPort": "49209"},
+        {"httpPort": "49170"},
+        {"jvbPort": "49159"},
+        {"turnPort": "49210"},
+        {"turnPort": "8443", "httpsPort": "3478", "turn": ""},
+    ],
+)
+def test_a_tcp_port_among_the_relays_ports_which_are_udp_and_a_port_beside_them_are_accepted(
+    values: dict[str, str],
+) -> None:
+    assert load(**{**EMBEDDED, **values})
+
+
 def test_the_port_for_tls_is_free_where_turn_speaks_none() -> None:
     assert load(**EMBEDDED, tls="self-signed", turnsPort="8443")
 
@@ -194,12 +211,14 @@ def test_a_renewed_certificate_is_read_again_within_half_a_day() -> None:
         ("10.1.2.3,203.0.113.10", "0.0.0.0", "203.0.113.10", None),
         ("203.0.113.10", "10.0.0.5", "10.0.0.5", ["203.0.113.10/10.0.0.5"]),
         ("10.0.0.5,203.0.113.10#10001", "2001:db8::5,10.0.0.5", "10.0.0.5", ["203.0.113.10/10.0.0.5"]),
+        ("203.0.113.10", "10.0.0.5,10.0.0.6", "10.0.0.5", ["203.0.113.10/10.0.0.5"]),
+        ("203.0.113.10,203.0.113.11", "0.0.0.0", "203.0.113.10", None),
     ],
 )
 def test_relays_sit_at_the_hosts_own_address_and_clients_are_told_the_public_one(
     addresses: str, bound: str, relay: str, external: list[str] | None
 ) -> None:
-    """coturn takes one external address only."""
+    """coturn takes one external address only. Of several that suit, the first one is meant."""
     found = told(turn="embedded", dockerHostAddress=addresses, jvbBindAddress=bound)
     assert found["relay-ip"] == [relay]
     assert found.get("external-ip") == external

@@ -16,17 +16,17 @@ from components.config.rejected import RejectedValueUsed
 from components.config.rules import access, dns, network, statistics, tls, turn
 from components.config.settings import Settings
 
-_TOPICS: Final = (network, turn, access, tls, statistics, dns)
+TOPICS: Final = (network, turn, access, tls, statistics, dns)
 
 
 def problems(settings: Settings) -> list[Problem]:
     """What contradicts itself in settings, of which some may be REJECTED."""
-    return [problem for topic in _TOPICS for rule in topic.RULES for problem in _until_rejected(rule, settings)]
+    return [problem for topic in TOPICS for rule in topic.RULES for problem in _until_rejected(rule, settings)]
 
 
 def warnings(settings: Settings) -> list[str]:
     """What is accepted but probably not meant: a sentence each, with the key and what to do."""
-    return [text for topic in _TOPICS for warning in topic.WARNINGS for text in warning(settings)]
+    return [text for topic in TOPICS for warning in topic.WARNINGS for text in warning(settings)]
 
 
 def _until_rejected(rule: Callable[[Settings], Iterator[Problem]], settings: Settings) -> Iterator[Problem]:
