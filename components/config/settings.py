@@ -200,8 +200,8 @@ class Settings:
         example="local-ca",
         doc="local-ca, own, letsencrypt, proxy or self-signed; unset: letsencrypt for a public name, else local-ca",
     )
-    tls_certificate: Secret | None = secret_setting(checks.pem, doc="tls own: certificate chain, PEM")
-    tls_private_key: Secret | None = secret_setting(checks.pem, doc="tls own: its private key, PEM")
+    tls_certificate: Secret | None = secret_setting(checks.certificate_chain, doc="tls own: certificate chain, PEM")
+    tls_private_key: Secret | None = secret_setting(checks.private_key, doc="tls own: its private key, PEM")
     letsencrypt_email: str | None = optional_setting(
         checks.email,
         env="LETSENCRYPT_EMAIL",
@@ -227,9 +227,9 @@ class Settings:
     turn_host: str | None = optional_setting(
         checks.turn_host, env="TURN_HOST", example="turn.example.org", doc="turn external: its host"
     )
-    turn_port: int = setting(checks.port, "3478", env="TURN_PORT", doc="TURN's port, UDP and TCP")
+    turn_port: int = setting(checks.turn_port, "3478", env="TURN_PORT", doc="TURN's port, UDP and TCP")
     turns_port: int = setting(
-        checks.port,
+        checks.turn_port,
         "5349",
         env="TURNS_PORT",
         doc="TURN's port for TLS; embedded: with tls local-ca, own and letsencrypt, whose certificate it shares",

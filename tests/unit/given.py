@@ -15,10 +15,14 @@ _NO_PORTS: Final = [
     (text, "a whole number from 1 to 65535")
     for text in ("0", "65536", "-1", "+80", "80.0", "8000 ", " 80", "http", "0x50", "٨٠", "", "99999999999999999999")
 ]
+_TURN_PORTS: Final = [(text, int(text)) for text in ("53", "80", "443", "1024", "3478", "65535")]
+_NO_TURN_PORTS: Final = _NO_PORTS + [
+    (text, "53, 80, 443 or a port from 1024 on that browsers do not block") for text in ("1", "853", "1023", "5060")
+]
 _NO_PASSWORDS: Final = [
     *((f"blank or meta {char} character", "letters, digits and") for char in " *?$`\"'\\!&|;<>()[]{}#\n\t"),
     ("päßwörter-aus-umlauten", "letters, digits and"),
-    ("-starts-with-a-hyphen", "letters, digits and"),
+    *((f"{char}starts-with-it", "but not first") for char in "-:="),
     ("short", "12 to 256 characters; this one has 5"),
     ("x" * 257, "this one has 257"),
 ]
@@ -28,10 +32,18 @@ _ADDRESSES: Final = [
     ("127.0.0.1", (ip_address("127.0.0.1"),)),
     ("0.0.0.0,::", (ip_address("0.0.0.0"), ip_address("::"))),
     ("192.0.2.5", (ip_address("192.0.2.5"),)),
+    ("::ffff:192.0.2.5", (ip_address("192.0.2.5"),)),
+    ("::,192.0.2.5", (ip_address("::"), ip_address("192.0.2.5"))),
 ]
 _NO_ADDRESSES: Final = [
     (text, "IP addresses of the Docker host")
     for text in ("localhost", "1.2.3", "300.1.1.1", "192.0.2.5:80", "fe80::1%eth0", "224.0.0.1", "192.0.2.0/24")
+] + [
+    ("fe80::1", "without the name of a network card"),
+    ("0.0.0.0,192.0.2.5", "0.0.0.0 without another IPv4 address"),
+    ("2001:db8::1,0.0.0.0,::", ":: without another IPv6 address"),
+    ("192.0.2.5,::ffff:192.0.2.5", "each one once"),
+    ("2001:db8::1,2001:DB8:0::1", "each one once"),
 ]
 _NAMES: Final = [("videoservice,other app", ("videoservice", "other app")), ("Ä-1", ("Ä-1",)), ("*", ("*",))]
 _NO_NAMES: Final = [
@@ -46,6 +58,8 @@ _NO_NAMES: Final = [
     ("back\\slash", "without"),
     ("line\nbreak", "without"),
     ("x" * 256, "1 to 255 characters"),
+    ("a${user.name}", "no ${ and no #{"),
+    ("b,a#{1}", "no ${ and no #{"),
 ]
 
 GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
@@ -56,7 +70,9 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
         ("HTTPS://onlineberatung.local:8443", PublicUrl("onlineberatung.local", 8443)),
         ("https://192.0.2.10:8443", PublicUrl("192.0.2.10", 8443)),
         ("https://[2001:db8::1]:8443", PublicUrl("2001:db8::1", 8443)),
-        ("https://localhost:1", PublicUrl("localhost", 1)),
+        ("https://localhost:8443", PublicUrl("localhost", 8443)),
+        ("https://[::ffff:192.0.2.10]:8443", PublicUrl("192.0.2.10", 8443)),
+        ("https://a--b.example.org", PublicUrl("a--b.example.org", 443)),
         ("https://xn--bcher-kva.example", PublicUrl("xn--bcher-kva.example", 443)),
     ],
     "httpPort": _PORTS,
@@ -66,15 +82,19 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "tlsPrivateKey": [(TLS_OWN["tlsPrivateKey"], TLS_OWN["tlsPrivateKey"])],
     "letsencryptEmail": [("admin@example.org", "admin@example.org"), ("a.b+c@x-y.example", "a.b+c@x-y.example")],
     "letsencryptUseStaging": _BOOLEANS,
-    "letsencryptAcmeServer": [("https://acme.example.org/directory", "https://acme.example.org/directory")],
+    "letsencryptAcmeServer": [
+        ("https://acme.example.org/directory", "https://acme.example.org/directory"),
+        ("HTTPS://ACME.example.org:14000/Dir", "https://acme.example.org:14000/Dir"),
+    ],
     "turn": [("external", "external"), ("embedded", "embedded")],
     "turnHost": [
+        ("::ffff:192.0.2.4", "192.0.2.4"),
         ("turn.example.org", "turn.example.org"),
         ("TURN.Example.Org", "turn.example.org"),
         ("192.0.2.4", "192.0.2.4"),
     ],
-    "turnPort": _PORTS,
-    "turnsPort": _PORTS,
+    "turnPort": _TURN_PORTS,
+    "turnsPort": _TURN_PORTS,
     "turnRelayPorts": [
         ("49160-49209", (49160, 49209)),
         ("1024-1523", (1024, 1523)),
@@ -88,12 +108,14 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
             "203.0.113.10#10001,2001:DB8::1",
             (HostAddress(ip_address("203.0.113.10"), 10001), HostAddress(ip_address("2001:db8::1"), None)),
         ),
+        ("::ffff:203.0.113.9", (HostAddress(ip_address("203.0.113.9"), None),)),
     ],
     "jvbPort": _PORTS,
     "jvbBindAddress": _ADDRESSES,
     "stunServers": [
         ("stun.example.org:3478", ("stun.example.org:3478",)),
         ("192.0.2.3:443,stun.example.org:3478", ("192.0.2.3:443", "stun.example.org:3478")),
+        ("STUN.example.org:03478", ("stun.example.org:3478",)),
     ],
     "enableAuth": _BOOLEANS,
     "enableGuests": _BOOLEANS,
@@ -106,7 +128,8 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "jwtAcceptedAudiences": _NAMES,
     "xmppMucModules": [
         ("token_moderation,close_room,create_room", ("token_moderation", "close_room", "create_room")),
-        ("muc_2", ("muc_2",)),
+        ("muc_size", ("muc_size",)),
+        ("token_lobby_bypass,close_room,muc_mam", ("token_lobby_bypass", "close_room", "muc_mam")),
     ],
     "conferenceTimeout": [("0", 0), ("20", 20), ("3600", 3600)],
     "rabbitMq": [("embedded", "embedded")],
@@ -127,8 +150,15 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
         for text in (
             "http://mq:15672/api/exchanges/%2F/statistics.topic/publish",
             "https://mq.example.org/api/exchanges/video/my%20exchange/publish",
-            "http://[2001:db8::5]:15672/api/exchanges/%2f/a/publish",
+            "http://mq:15672/api/exchanges/a/amq.topic/publish",
         )
+    ]
+    + [
+        ("HTTPS://MQ.example.org/api/exchanges/%2f/A/publish", "https://mq.example.org/api/exchanges/%2f/A/publish"),
+        (
+            "http://[::ffff:10.0.0.2]:15672/api/exchanges/%2F/a/publish",
+            "http://10.0.0.2:15672/api/exchanges/%2F/a/publish",
+        ),
     ],
     "rabbitUsername": [("statistics", "statistics"), ("Jörg Ä", "Jörg Ä")],
     "rabbitPassword": [("x", "x"), ("p\"a\\s's wörd:$`", "p\"a\\s's wörd:$`")],
@@ -179,6 +209,14 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("https://*.example.org", "letters, digits, dots and hyphens"),
         ('https://a"b.example.org', "letters, digits, dots and hyphens"),
         (f"https://{'a' * 64}.example.org", "letters, digits, dots and hyphens"),
+        ("https://straße.example", "xn--strae-oqa.example"),
+        ("https://a.0x7f", "letters, digits, dots and hyphens"),
+        ("https://1.2.3.0xg.0x", "letters, digits, dots and hyphens"),
+        ("https://xn--a.example", "letters, digits, dots and hyphens"),
+        ("https://video.example.org:6000", "they block 6000"),
+        ("https://video.example.org:25", "they block 25"),
+        ("https://video.example.org/room?jwt=eyJhbGciOi", "no path, query or fragment"),
+        ("https://[ff02::1]", "that browsers can reach"),
     ],
     "httpPort": _NO_PORTS,
     "httpsPort": _NO_PORTS,
@@ -187,7 +225,17 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
     "tlsPrivateKey": [(text, "PEM text") for text in ("key.pem", "-----BEGIN PRIVATE KEY-----\n!", "\x00")],
     "letsencryptEmail": [
         (text, "an e-mail address")
-        for text in ("admin", "a@b", "a b@example.org", "a;b@example.org", "-a@example.org", "--x@example.org")
+        for text in (
+            "admin",
+            "a@b",
+            "a b@example.org",
+            "a;b@example.org",
+            "a..b@example.org",
+            "a@-b.example.org",
+            "a@192.0.2.1",
+            "-a@example.org",
+            "--x@example.org",
+        )
     ],
     "letsencryptUseStaging": _NO_BOOLEANS,
     "letsencryptAcmeServer": [
@@ -197,15 +245,20 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
             "acme.example.org",
             "https://acme.example.org/d;id",
             "https://u:p@acme/",
+            "letsencrypt",
+            "letsencrypt_test",
         )
     ],
     "turn": [(text, "embedded or external") for text in ("true", "Embedded", "coturn", "none")],
     "turnHost": [
         (text, "a host name or an IPv4 address, without port")
-        for text in ("turn.example.org:3478", "turn:turn.example.org", "turn_1.example.org", "a b", "2001:db8::1")
+        for text in (
+            *("turn.example.org:3478", "turn:turn.example.org", "turn_1.example.org", "a b", "2001:db8::1"),
+            *("localhost", "turn.localhost", "127.0.0.1", "0.0.0.0", "turn.0x1", "u:p@turn.example.org"),
+        )
     ],
-    "turnPort": _NO_PORTS,
-    "turnsPort": _NO_PORTS,
+    "turnPort": _NO_TURN_PORTS,
+    "turnsPort": _NO_TURN_PORTS,
     "turnRelayPorts": [
         (text, "FIRST-LAST from 1024 to 65535, 2 to 500 ports")
         for text in (
@@ -246,6 +299,10 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("192.0.2.10, 192.0.2.11", "no spaces and no empty items"),
         ("192.0.2.10,", "no spaces and no empty items"),
         ("192.0.2.10,192.0.2.10", "each one once"),
+        ("192.0.2.10,::ffff:192.0.2.10", "each one once"),
+        ("::ffff:0.0.0.0", "not loopback"),
+        ("0.1.2.3", "reserved"),
+        ("240.0.0.1", "reserved"),
     ],
     "jvbPort": _NO_PORTS,
     "jvbBindAddress": _NO_ADDRESSES,
@@ -257,6 +314,10 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("stun:stun.example.org:3478", "HOST:PORT"),
         ("a.example.org:1, b.example.org:2", "no spaces and no empty items"),
         ('"x":1', "HOST:PORT"),
+        ("2001:db8::1:3478", "HOST:PORT with a host name or IPv4 address"),
+        ("[2001:db8::1]:3478", "HOST:PORT with a host name or IPv4 address"),
+        ("0.0.0.0:3478", "HOST:PORT with a host name or IPv4 address"),
+        ("a.example.org:1,A.example.org:1", "each one once"),
     ],
     "enableAuth": _NO_BOOLEANS,
     "enableGuests": _NO_BOOLEANS,
@@ -270,6 +331,7 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("x" * 40 + "\n", "the prosody image cannot carry them"),
         ("x" * 40 + " ", "the prosody image cannot carry them"),
         ("\ud800" * 40, "the prosody image cannot carry them"),
+        ("x" * 40 + "${a}", "no ${ and no #{"),
     ],
     "jwtAcceptedIssuers": _NO_NAMES,
     "jwtAcceptedAudiences": _NO_NAMES,
@@ -281,6 +343,8 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("Close_Room", "module names of lower-case letters"),
         ("close-room", "module names of lower-case letters"),
         ('close_room"', "module names of lower-case letters"),
+        ("token_moderation,close_rom", "no module close_rom: did you mean close_room?"),
+        ("weather_report", "no module weather_report: Prosody would only log that it is missing"),
     ],
     "rabbitMq": [(text, "embedded, for a broker to try things out") for text in ("true", "external", "Embedded")],
     "brandingDir": [("bran\nding", "the path of a directory"), ("bran\x00ding", "the path of a directory")],
@@ -311,17 +375,28 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("http://mq:15672/api/queues/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
         ("http://m q:15672/api/exchanges/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
         ("http://mq:x/api/exchanges/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
+        ("http://[fd00::5]:15672/api/exchanges/%2F/a/publish", "HOST is a name or an IPv4 address"),
+        ("http://0.0.0.0:15672/api/exchanges/%2F/a/publish", "that prosody can reach"),
+        ("http://mq:15672/api/exchanges/%2F/../publish", "neither VHOST nor EXCHANGE is . or .."),
+        ("http://mq:15672/api/exchanges/%2e%2E/a/publish", "neither VHOST nor EXCHANGE is . or .."),
+        ("http://mq:15672/api/exchanges/./a/publish", "neither VHOST nor EXCHANGE is . or .."),
+        ("http://mq:15672/api/exchanges/%2/a/publish", "http(s)://HOST:15672/api/exchanges"),
+        ("http://mq:15672/api/exchanges/%2F/ä/publish", "http(s)://HOST:15672/api/exchanges"),
+        ("http://mq:15672/api/exchanges/%2F/a/publish?", "http(s)://HOST:15672/api/exchanges"),
     ],
     "rabbitUsername": [("a:b", "without colon"), ("a\nb", "without colon")],
     "rabbitPassword": [("a\nb", "without control characters"), ("\x00", "without control characters")],
     "dnsZone": [
-        (text, "a zone's name") for text in ("example", "192.0.2.1", "*.example.org", "a b.org", "https://a.org")
-    ],
+        (text, "a zone's name")
+        for text in ("example", "192.0.2.1", "*.example.org", "a b.org", "https://a.org", "a.org..")
+    ]
+    + [("bücher.example", "xn--bcher-kva.example")],
     "dnsZoneId": [(text, "32 hexadecimal digits") for text in ("example.org", "F" * 32, "0" * 31, "0" * 33)],
     "dnsTtl": [(text, "1 (automatic) or 60 to 86400") for text in ("0", "2", "59", "86401", "auto", "1h")],
     "imageRegistry": [
         (text, "a registry and path in lower case")
         for text in (
+            "https://deploy:hunter2@ghcr.io/jitsi",
             "ghcr.io/jitsi/",
             "https://ghcr.io/jitsi",
             "Ghcr.io/Jitsi",
@@ -340,7 +415,13 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("stable-11145-9", "stable-11146 or newer"),
         ("stable-0", "stable-11146 or newer"),
     ],
-    "timeZone": [(text, "IANA time zone") for text in ("Berlin", "Europe/Nowhere", "../etc/passwd", "CEST+1 ", "")],
+    "timeZone": [
+        (text, "IANA time zone")
+        for text in (
+            *("Berlin", "Europe/Nowhere", "../etc/passwd", "CEST+1 ", "", "posix/Europe/Berlin", "right/UTC"),
+            *("US/Pacific", "GB", "Europe/Kiev", "Asia/Calcutta", "localtime", "Factory", "EST5EDT", "europe/berlin"),
+        )
+    ],
     "restartPolicy": [
         (text, "no, on-failure, always or unless-stopped") for text in ("never", "Always", "on-failure:3")
     ],

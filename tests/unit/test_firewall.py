@@ -120,7 +120,7 @@ def test_no_script_has_a_policy_other_than_accept_or_touches_a_table_of_another(
         (URL.replace("http://mq.example.org:15672", "https://mq.example.org:15671"), 15671),
         (URL.replace(":15672", ""), 80),
         (URL.replace("http://mq.example.org:15672", "https://mq.example.org"), 443),
-        (URL.replace("http://mq.example.org:15672", "https://[2001:db8::7]:8443"), 8443),
+        (URL.replace("http://mq.example.org:15672", "https://192.0.2.7:8443"), 8443),
     ],
 )
 def test_the_brokers_port_is_the_one_of_the_url(url: str, port: int) -> None:

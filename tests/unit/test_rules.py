@@ -170,7 +170,7 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     (
         "a private address in an IPv6 one's clothes",
         {**DOMAIN, "dockerHostAddress": "::ffff:10.0.0.5", "bindAddress": "::", "jvbBindAddress": "::"},
-        ["dockerHostAddress ::ffff:a00:5 is private"],
+        ["dockerHostAddress 10.0.0.5 is private"],
     ),
     (
         "keys of Let's Encrypt that nobody reads",

@@ -46,13 +46,13 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         {"publicUrl": "video.example.org"},
         "'video.example.org'",
         "https://HOST or https://HOST:PORT, nothing behind it",
-        "pulumi config --stack dev set publicUrl https://onlineberatung.local:8443",
+        "pulumi config --stack dev set publicUrl https://video.example.org",
     ),
     "a URL with credentials": (
         {"publicUrl": f"https://admin:{SHORT}@video.example.org"},
         "a URL with credentials",
         "https://HOST or https://HOST:PORT, nothing behind it; no user name or password",
-        "pulumi config --stack dev set publicUrl https://onlineberatung.local:8443",
+        "pulumi config --stack dev set publicUrl https://video.example.org",
     ),
     "a port out of range": (
         {"httpsPort": "65536"},
@@ -76,7 +76,7 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         {"dockerHostAddress": "127.0.0.1"},
         "'127.0.0.1'",
         "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0, multicast or reserved",
-        "pulumi config --stack dev set dockerHostAddress 192.0.2.10",
+        "pulumi config --stack dev set dockerHostAddress ADDRESS",
     ),
     "a short JWT secret": (
         {"jwtAppSecret": SHORT},
@@ -88,7 +88,7 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         {"jwtAcceptedIssuers": "videoservice, other"},
         "'videoservice, other'",
         "a comma separated list of names; no spaces and no empty items",
-        "pulumi config --stack dev set jwtAcceptedIssuers videoservice",
+        "pulumi config --stack dev set jwtAcceptedIssuers videoservice,other",
     ),
     "a moderator module without JWT": (
         {"authType": "internal", "xmppMucModules": "token_moderation,close_room"},
@@ -99,14 +99,14 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
     "a password that the shell would break": (
         {"jvbAuthPassword": f"{SHORT} *"},
         None,
-        "letters, digits and . _ ~ + / = : @ % , - (not first): the images pass it through a shell",
+        "letters, digits and . _ ~ + / @ % , and, but not first, = : - (the images pass it through shells)",
         "pulumi config --stack dev set --secret jvbAuthPassword",
     ),
     "a broker's address that is no publish URL": (
         {**STATISTICS, "rabbitUrl": "http://mq:15672/"},
         "'http://mq:15672/'",
         "http(s)://HOST:15672/api/exchanges/VHOST/EXCHANGE/publish (the vhost / is written %2F)",
-        "pulumi config --stack dev set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
+        "pulumi config --stack dev set rabbitUrl http://mq:15672/api/exchanges/%2F/statistics.topic/publish",
     ),
     "statistics without the broker's password": (
         {name: value for name, value in STATISTICS.items() if name != "rabbitPassword"},

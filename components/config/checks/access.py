@@ -1,0 +1,128 @@
+"""Who gets in: tokens, passwords, accounts, the rooms' modules, the broker's user.
+
+Owns the characters that the Jitsi images, Prosody, coturn, RabbitMQ and the VideoService can carry.
+docs/values.md lists the places where each of them ends up.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from components.config.checks.text import CONTROL, Invalid, example_from, integer, items, one_of
+from components.config.suggestions import nearest
+from components.config.tables import prosody_modules
+
+JWT_SECRET_MIN_BYTES: Final = 32
+"""HS256 needs a key at least as long as its hash (RFC 7518, 3.2)."""
+PASSWORD_MIN_LENGTH: Final = 12
+PASSWORD_MAX_LENGTH: Final = 256
+PASSWORD_CHARACTERS: Final = "A-Za-z0-9._~+/=:@%,-"
+NOT_FIRST_IN_PASSWORD: Final = "-=:"
+"""A hyphen begins an option, a colon a method of prosodyctl's shell; coturn drops an equals sign."""
+
+_MODULES: Final = prosody_modules.PROJECT | prosody_modules.IMAGE | prosody_modules.PROSODY
+
+
+def auth_type(text: str) -> str:
+    """How users sign in; the images know more ways, whose own settings this program does not carry."""
+    return one_of(text, "jwt", "internal")
+
+
+def _modules_meant(text: str) -> list[str]:
+    """The list with near names for unknown ones; those that are like no other are left out."""
+    written = [item.strip().removeprefix("mod_").lower().replace("-", "_") for item in text.split(",")]
+    known = [item if item in _MODULES else nearest(item, _MODULES) for item in written]
+    return [",".join(dict.fromkeys(filter(None, known)))]
+
+
+@example_from(_modules_meant)
+def modules(text: str) -> tuple[str, ...]:
+    """Comma list of Prosody modules that the prosody container has."""
+    return items(text, "module names", _module)
+
+
+def _module(item: str) -> str:
+    if not re.fullmatch(r"(?!mod_)[a-z0-9_]+", item):
+        raise Invalid("module names of lower-case letters, digits and _, without the prefix mod_")
+    if item not in _MODULES:
+        near = nearest(item, _MODULES)
+        hint = f"did you mean {near}?" if near else "Prosody would only log that it is missing"
+        raise Invalid(f"modules that the project or the prosody image has; no module {item}: {hint}")
+    return item
+
+
+def jwt_names(text: str) -> tuple[str, ...]:
+    """Comma list of issuers or audiences; the first is handed to the VideoService."""
+    return items(text, "names", _handed_over_name)
+
+
+def _handed_over_name(text: str) -> str:
+    jwt_name(text)
+    _not_spring(text)
+    return text
+
+
+def jwt_name(text: str) -> str:
+    """A name that the prosody image puts unescaped between Lua double quotes."""
+    if not text or len(text) > 255 or text != text.strip() or re.search(r'["\\,]', text) or CONTROL.search(text):
+        raise Invalid('1 to 255 characters without ", \\, comma, line break or space at an end')
+    return text
+
+
+def jwt_secret(text: str) -> str:
+    """A shared HS256 key; the prosody image puts it unescaped between Lua double quotes."""
+    if CONTROL.search(text) or re.search(r'["\\]', text) or text != text.strip():
+        raise Invalid('no ", \\, line break, or space at an end: the prosody image cannot carry them')
+    _not_spring(text)
+    if len(text.encode()) < JWT_SECRET_MIN_BYTES:
+        raise Invalid(f"at least {JWT_SECRET_MIN_BYTES} bytes (256 bits); this one has {len(text.encode())}")
+    return text
+
+
+def _not_spring(text: str) -> None:
+    """Spring, which reads the VideoService's properties, evaluates both and has no escape for them."""
+    if "${" in text or "#{" in text:
+        raise Invalid("no ${ and no #{: the VideoService's Spring would put something else in their place")
+
+
+def password(text: str) -> str:
+    """A password of an XMPP account or TURN: through a shell unquoted, through HOCON and Lua quoted, in coturn's file."""
+    if not re.fullmatch(f"[{PASSWORD_CHARACTERS}]*", text) or text.startswith(tuple(NOT_FIRST_IN_PASSWORD)):
+        raise Invalid(
+            "letters, digits and . _ ~ + / @ % , and, but not first, = : - (the images pass it through shells)"
+        )
+    if not PASSWORD_MIN_LENGTH <= len(text) <= PASSWORD_MAX_LENGTH:
+        raise Invalid(f"{PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_LENGTH} characters; this one has {len(text)}")
+    return text
+
+
+def turn(text: str) -> str:
+    """Where the TURN server comes from."""
+    return one_of(text, "embedded", "external")
+
+
+def rabbit_mq(text: str) -> str:
+    """Where the broker comes from."""
+    if text != "embedded":
+        raise Invalid("embedded, for a broker to try things out; unset for a broker of your own (rabbitUrl)")
+    return text
+
+
+def rabbit_username(text: str) -> str:
+    """A user name that HTTP basic authentication can carry (RFC 7617: no colon)."""
+    if not text or ":" in text or CONTROL.search(text):
+        raise Invalid("a user name without colon or control character", example="USER")
+    return text
+
+
+def rabbit_password(text: str) -> str:
+    """Any password that a line of text can hold."""
+    if not text or CONTROL.search(text):
+        raise Invalid("a password without control characters")
+    return text
+
+
+def conference_timeout(text: str) -> int:
+    """Seconds that a room lives on after its last moderator left."""
+    return integer(text, 0, 3600)

@@ -1,0 +1,84 @@
+"""Images, logs, clock and files of the containers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from components.config.checks.text import CONTROL, Invalid, example_from, integer, one_of
+from components.config.suggestions import nearest
+from components.config.tables import time_zones
+
+SUPPORTED_RELEASE: Final = 11146
+"""First release whose images run without root, with ports 8000/8443 and /storage inside."""
+
+
+def _registries(text: str) -> list[str]:
+    """Without scheme, credentials, tag, capitals and trailing slash; a password with a / would reach into the path."""
+    plain = re.fullmatch(r"(?:[a-z]+://)?(?:[^/@\s]*@)?([^@\s]*?)/*", text, re.IGNORECASE)
+    path = plain[1].lower() if plain else ""
+    return [path, re.sub(r":[^:/]*$", "", path)]
+
+
+@example_from(_registries, "REGISTRY/PATH")
+def image_registry(text: str) -> str:
+    """Registry and path in front of /web, /prosody, /jicofo and /jvb."""
+    form = r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    if not re.fullmatch(form, text) or len(text) > 200:
+        raise Invalid("a registry and path in lower case, such as ghcr.io/jitsi, without scheme, tag or trailing slash")
+    return text
+
+
+def jitsi_release(text: str) -> str:
+    """A release tag of the Jitsi images, `stable-NNNNN` or `stable-NNNNN-N`."""
+    match = re.fullmatch(r"stable-([0-9]{1,9})(-[0-9]{1,9})?", text)
+    if match is None:
+        raise Invalid("a release tag such as stable-11146-2; no moving tag such as stable, latest or unstable")
+    if int(match[1]) < SUPPORTED_RELEASE:
+        raise Invalid(f"stable-{SUPPORTED_RELEASE} or newer: older images expect other ports, volumes and variables")
+    return text
+
+
+def time_zone(text: str) -> str:
+    """A time zone that the images know, such as Europe/Berlin. Of any other the C library makes UTC."""
+    if text in time_zones.NAMES:
+        return text
+    allowed = "a name of the IANA time zone database, such as Europe/Berlin or UTC"
+    if text in time_zones.LEGACY:
+        now = time_zones.LEGACY[text]
+        raise Invalid(f"{allowed}; {text} is an old name of {now}, which the images do not know", example=now)
+    raise Invalid(allowed, example=_time_zone_meant(text))
+
+
+def _time_zone_meant(text: str) -> str:
+    """A zone of the same letters, of the same city, or a near one."""
+    plain = text.strip().lower().replace(" ", "_")
+    by_name = {name.lower(): name for name in time_zones.NAMES}
+    cities = [name for name in time_zones.NAMES if name.lower().endswith(f"/{plain}")]
+    city = cities[0] if len(cities) == 1 else ""
+    return by_name.get(plain) or city or nearest(plain, time_zones.NAMES) or ""
+
+
+def restart_policy(text: str) -> str:
+    """Docker's `--restart`."""
+    return one_of(text, "no", "on-failure", "always", "unless-stopped")
+
+
+@example_from(lambda text: [text.lower().removesuffix("b")])
+def log_size(text: str) -> str:
+    """max-size of Docker's json-file log driver."""
+    if not re.fullmatch(r"[1-9][0-9]{0,5}[kmg]", text):
+        raise Invalid("a size with its unit, such as 500k, 10m or 1g")
+    return text
+
+
+def log_files(text: str) -> int:
+    """max-file of Docker's json-file log driver."""
+    return integer(text, 1, 100)
+
+
+def branding_dir(text: str) -> str:
+    """A path; what lies there is checked by `branding`."""
+    if CONTROL.search(text):
+        raise Invalid("the path of a directory, from the project's directory on")
+    return text
