@@ -7,7 +7,7 @@ The directory may hold:
 - images/, static/, css/, fonts/, sounds/, lang/: put into the front end's folder of that name
 - body.html, head.html, base.html, title.html, fonts.html, plugin.head.html, favicon.ico, manifest.json: put beside
   its index.html, which includes the HTML ones
-- dynamicBranding.json: as described in Jitsi's handbook; the front end is told where it is
+- dynamicBranding.json: as described in Jitsi's handbook; the front end reads it
 - config.js, interface_config.js: appended to the image's own
 """
 

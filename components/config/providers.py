@@ -1,7 +1,7 @@
 """Configuration of the providers: which Docker host, and whether Cloudflare's token is there.
 
 Owns what this program looks up in the `docker:` and `cloudflare:` namespaces. Does not read the
-configuration itself: `settings` hands it over.
+configuration itself: `load` hands it over.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _NAMESPACES: Final = (*_KEYS, "random", "tls", "pulumi")
 
 def docker_options(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of docker.Provider from the `docker:` namespace."""
-    found = {
+    given = {
         argument: (key, stored[f"docker:{key}"]) for key, argument in _DOCKER.items() if stored.get(f"docker:{key}")
     }
-    return {argument: json.loads(text) if key in _STRUCTURED else text for argument, (key, text) in found.items()}
+    return {argument: json.loads(text) if key in _STRUCTURED else text for argument, (key, text) in given.items()}
 
 
 def docker_secrets(is_secret: Callable[[str], bool]) -> frozenset[str]:
@@ -80,27 +80,29 @@ def _unknown_key(name: str, project: str) -> Iterator[Problem]:
 
 def plain_secrets(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
     """Secrets that stand in plain text."""
-    found = [Problem(key, None, PLAIN_TEXT, secret=True) for key in _SECRETS if stored.get(key) and not is_secret(key)]
+    problems = [
+        Problem(key, None, PLAIN_TEXT, secret=True) for key in _SECRETS if stored.get(key) and not is_secret(key)
+    ]
     if not is_secret("docker:registryAuth"):
-        for number, one in enumerate(_list(stored.get("docker:registryAuth")) or []):
-            names = [name for name in _REGISTRY_SECRETS if isinstance(one, dict) and one.get(name)]
+        for number, entry in enumerate(_list(stored.get("docker:registryAuth")) or []):
+            names = [name for name in _REGISTRY_SECRETS if isinstance(entry, dict) and entry.get(name)]
             keys = [f"docker:registryAuth[{number}].{name}" for name in names]
-            found += [Problem(key, None, PLAIN_TEXT, secret=True, path=True) for key in keys]
-    return found
+            problems += [Problem(key, None, PLAIN_TEXT, secret=True, path=True) for key in keys]
+    return problems
 
 
 def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
     """What docker.Provider could not use."""
-    found = _host_problems(stored.get("docker:host") or "", encrypted=is_secret("docker:host"))
+    problems = _host_problems(stored.get("docker:host") or "", encrypted=is_secret("docker:host"))
     options = _list(stored.get("docker:sshOpts"))
-    if options is None or not all(isinstance(one, str) for one in options):
+    if options is None or not all(isinstance(option, str) for option in options):
         allowed = """a list of texts, in the stack file such as ["-p", "22"]"""
-        found.append(Problem("docker:sshOpts", None, allowed, remove=True))
+        problems.append(Problem("docker:sshOpts", None, allowed, remove=True))
     registries = _list(stored.get("docker:registryAuth"))
     if registries is None or not all(map(_is_registry, registries)):
         allowed = f"a list of maps, each with address and some of {', '.join(_REGISTRY[1:])}"
-        found.append(Problem("docker:registryAuth", None, allowed, remove=True))
-    return found
+        problems.append(Problem("docker:registryAuth", None, allowed, remove=True))
+    return problems
 
 
 def _host_problems(host: str, *, encrypted: bool) -> list[Problem]:
@@ -122,12 +124,12 @@ def _list(text: str | None) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
-def _is_registry(one: Any) -> bool:
+def _is_registry(entry: Any) -> bool:
     return (
-        isinstance(one, dict)
-        and "address" in one
-        and set(one) <= set(_REGISTRY)
-        and all(isinstance(value, str | bool) for value in one.values())
+        isinstance(entry, dict)
+        and "address" in entry
+        and set(entry) <= set(_REGISTRY)
+        and all(isinstance(value, str | bool) for value in entry.values())
     )
 
 

@@ -1,6 +1,6 @@
 """What stands in `Settings` for a value that its own check rejected, while the rules look at the others.
 
-A rule that uses such a value ends there: whatever it would say of it would be a second message about one mistake.
+A rule that uses such a value ends there: all that it could say would be a second message about one mistake.
 So no rule has to list what it reads.
 """
 

@@ -1,7 +1,7 @@
 """Settings: every configuration key with its default and its check, as one frozen value, and what follows from them.
 
-Owns the list of keys, and the values that belong together: `Tls`, `Turn`, `Statistics`. Reads nothing (`load`, `source`)
-and does not own the grammar of values (`checks`), the rules between keys (`rules`), or what is made of the settings
+Owns the list of keys, and which of them make up `Tls`, `Turn` and `Statistics` (`values`). Reads nothing (`load`,
+`source`) and does not own the grammar of values (`checks`), the rules between keys (`rules`), or what is made of the settings
 (`stack`). A key is the camelCase of its attribute here unless it says otherwise; docs/settings.md lists them with their
 .env names. What needs several keys together, such as `turn.host`, can be relied on once the rules have passed.
 """
@@ -12,13 +12,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from components.config import checks
 from components.config.addresses import HostAddress, IpAddress, PublicUrl
 from components.config.branding import Branding
 from components.config.declare import optional_setting, secret_setting, setting
 from components.config.secret import Secret
+from components.config.values import Acme, Broker, Relay, Statistics, Tls, Turn
 
 T = TypeVar("T")
 
@@ -27,120 +28,6 @@ MODERATION_MODULES: Final = ("token_moderation", "close_room", "create_room")
 _ACME_DIRECTORY: Final = "https://acme-v02.api.letsencrypt.org/directory"
 _ACME_STAGING_DIRECTORY: Final = "https://acme-staging-v02.api.letsencrypt.org/directory"
 """Let's Encrypt's (https://letsencrypt.org/docs/acme-protocol-updates/)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acme:
-    """Where web gets its certificate by ACME."""
-
-    directory: str
-    """URL of the authority's directory."""
-    email: str | None
-    staging: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tls:
-    """Who serves HTTPS with which certificate."""
-
-    mode: str
-    """One of `checks.TLS_MODES`."""
-    certificate: Secret | None
-    """The operator's own chain, PEM; with mode `own`."""
-    private_key: Secret | None
-    acme: Acme | None
-    """With mode `letsencrypt`."""
-
-    @property
-    def by_proxy(self) -> bool:
-        """True where a proxy in front serves HTTPS, and web plain HTTP alone."""
-        return self.mode == "proxy"
-
-    @property
-    def certificate_uploaded(self) -> bool:
-        """True where this program holds web's certificate, and not the image or a proxy."""
-        return self.mode in ("local-ca", "own")
-
-    @property
-    def certificate_shared(self) -> bool:
-        """True where another service can have web's certificate too."""
-        return self.certificate_uploaded or self.acme is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Relay:
-    """Where the embedded TURN server relays; it shares the Docker host's network."""
-
-    first_port: int
-    last_port: int
-    """UDP, both included."""
-    listen_addresses: tuple[IpAddress, ...]
-    """Where it listens for clients."""
-    advertised_addresses: tuple[HostAddress, ...]
-    """The Docker host's."""
-
-    @property
-    def advertised_address(self) -> IpAddress:
-        """The IPv4 address that clients are told of relays: a public one reaches most of them."""
-        return min(self._advertised_ipv4(), key=lambda address: address.is_private).ip
-
-    @property
-    def has_address(self) -> bool:
-        """False without an advertised IPv4 address; the rules refuse such settings."""
-        return bool(self._advertised_ipv4())
-
-    @property
-    def address(self) -> IpAddress:
-        """The Docker host's own address that relays sit at: another one than clients are told where NAT lies between."""
-        own = [ip for ip in self.listen_addresses if ip.version == 4 and not ip.is_unspecified]
-        return own[0] if own else self.advertised_address
-
-    def _advertised_ipv4(self) -> list[HostAddress]:
-        return [address for address in self.advertised_addresses if address.ip.version == 4]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Turn:
-    """The TURN server that clients are told of."""
-
-    host: str
-    """Where clients reach it."""
-    port: int
-    """UDP and TCP."""
-    tls_port: int | None
-    """TCP; None where it speaks no TLS."""
-    secret: Secret | None
-    """The operator's own secret that TURN and prosody share; None where it is generated."""
-    relay: Relay | None
-    """The stack's own server; None where it is another one."""
-
-    @property
-    def kind(self) -> Literal["embedded", "external"]:
-        """As the key `turn` has it."""
-        return "external" if self.relay is None else "embedded"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broker:
-    """A RabbitMQ elsewhere."""
-
-    url: str
-    """Publish URL of its management API."""
-    username: str
-    password: Secret
-
-
-@dataclass(frozen=True, kw_only=True)
-class Statistics:
-    """Where the event of an ended call goes."""
-
-    broker: Broker | None
-    """None: the stack's own."""
-
-    @property
-    def kind(self) -> Literal["embedded", "external"]:
-        """Whose broker it is."""
-        return "embedded" if self.broker is None else "external"
 
 
 @dataclass(frozen=True, kw_only=True)

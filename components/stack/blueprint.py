@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.config.secret import Secret
-from components.config.settings import Settings, Turn
+from components.config.settings import Settings
+from components.config.values import Turn
 from components.stack import facts, firewall, services, statistics_file, video_service
 from components.stack.spec import ContainerSpec, SecretRef, SecretText
 

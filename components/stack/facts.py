@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from components.config.ports import held_ports
-from components.config.settings import Settings, Turn
+from components.config.settings import Settings
+from components.config.values import Turn
 from components.stack import topology
 from components.stack.services import web
 from components.stack.spec import ContainerSpec

@@ -10,7 +10,7 @@ import pytest
 
 from components.config import rules
 from components.config.problems import SettingsError
-from components.config.settings import Turn
+from components.config.values import Turn
 from components.stack import firewall, services, topology
 from components.stack.blueprint import turn_urls
 from components.stack.services import coturn

@@ -15,7 +15,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from components.config.settings import Relay, Settings, Turn
+from components.config.settings import Settings
+from components.config.values import Relay, Turn
 from components.stack import images, topology
 from components.stack.services import web
 from components.stack.services.common import tcp_health

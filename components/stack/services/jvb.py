@@ -1,4 +1,4 @@
-"""jvb: the video bridge, which forwards sound and picture."""
+"""jvb: the video bridge, which forwards audio and video."""
 
 from __future__ import annotations
 
