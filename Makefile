@@ -71,7 +71,7 @@ plan: ## show every resource with no engine, no Docker, no credentials; of all s
 	done
 
 test: ## run all tests; those that need Docker, Prosody or root say so where they are skipped
-	@$(in) dev --args -- python -m pytest -rs
+	@$(in) dev --args -- python -m pytest -rs --numprocesses=auto --maxprocesses=4 --dist=worksteal
 	@$(in) dev --args -- python -m pytest -rs -m 'engine or prosody or netns or servers'
 
 lint: lint-python lint-lua lint-shell lint-yaml ## check style and types
