@@ -119,7 +119,8 @@ def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -
             hidden = key.secret or key.name in secret_keys
             given = None if hidden else invalid.given or repr(text)
             example = invalid.example or key.example
-            problems.append(Problem(key.name, given, invalid.allowed, example=example, secret=key.secret))
+            removed = invalid.remove
+            problems.append(Problem(key.name, given, invalid.allowed, example, secret=key.secret, remove=removed))
     settings = Settings(stack=stack, **fields)
     rejected = {key.name for key in KEYS.values() if fields.get(key.attribute) is REJECTED}
     if settings.branding_dir is not None and settings.branding_dir is not REJECTED:

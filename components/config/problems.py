@@ -9,6 +9,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from components.config.masking import masked
+
 _SHOWN = 80
 
 
@@ -18,7 +20,7 @@ class Problem:
 
     Args:
         key: the configuration key; one with a namespace of its own, such as `docker:host`, carries it.
-        given: what was given, ready to show; None for a secret or a missing value.
+        given: what was given; credentials in it are masked. None for a secret or a missing value.
         allowed: what is allowed.
         example: a value that would do, for the command that fixes it.
         secret: the fixing command stores the value encrypted.
@@ -33,6 +35,10 @@ class Problem:
     secret: bool = False
     path: bool = False
     remove: bool = False
+
+    def __post_init__(self) -> None:
+        if self.given is not None:
+            object.__setattr__(self, "given", masked(self.given))
 
     @property
     def config_arguments(self) -> list[str]:

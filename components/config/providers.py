@@ -6,14 +6,15 @@ configuration itself: `load` hands it over.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from components.config.addresses import is_docker_url
 from components.config.problems import Problem
+from components.config.suggestions import nearest
 
 _DOCKER: Final = {
     "host": "host",
@@ -69,12 +70,12 @@ def _unknown_key(name: str, project: str) -> Iterator[Problem]:
     namespace, _, key = name.partition(":")
     known = _KEYS.get(namespace, ())
     if namespace not in (project, *_NAMESPACES):
-        nearest = difflib.get_close_matches(namespace.lower(), [project, *_NAMESPACES], n=1)
-        hint = f"did you mean {nearest[0]}:{key}?" if nearest else f"there are {project}, {', '.join(_NAMESPACES)}"
+        near = nearest(namespace, [project, *_NAMESPACES])
+        hint = f"did you mean {near}:{key}?" if near else f"there are {project}, {', '.join(_NAMESPACES)}"
         yield Problem(name, None, f"no such namespace; {hint}", remove=True)
     elif known and key not in known:
-        nearest = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {namespace}:{nearest[0]}?" if nearest else f"{namespace} has {', '.join(known)}"
+        near = nearest(key, known)
+        hint = f"did you mean {namespace}:{near}?" if near else f"{namespace} has {', '.join(known)}"
         yield Problem(name, None, f"no such key; {hint}", remove=True)
 
 
@@ -106,13 +107,27 @@ def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool])
 
 
 def _host_problems(host: str, *, encrypted: bool) -> list[Problem]:
-    scheme, _, rest = host.partition("://")
-    credentials = scheme in ("tcp", "ssh") and ":" in rest.rpartition("@")[0]
-    if not host or (is_docker_url(host) and not credentials):
+    if not host or is_docker_url(host):
         return []
-    given = "a URL with credentials" if "@" in host else "a list or map" if host[0] in "[{" else repr(host)
+    given = "a list or map" if host[0] in "[{" else repr(host)
     allowed = "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; no password: ssh asks its agent or a key file"
-    return [Problem("docker:host", None if encrypted else given, allowed, example="ssh://USER@HOST")]
+    meant = "" if encrypted else _docker_url_meant(host)
+    return [Problem("docker:host", None if encrypted else given, allowed, example=meant or "ssh://USER@HOST")]
+
+
+def _docker_url_meant(text: str) -> str:
+    """The URL with its third slash, without a password, or with the scheme that belongs there; empty for none."""
+    for pattern, replacement in (
+        (r"unix:/*([^/].*)", r"unix:///\1"),
+        (r"(/.+)", r"unix://\1"),
+        (r"ssh://([^:@/]+):[^@]*@([^@/]+)/?", r"ssh://\1@\2"),
+        (r"(?:ssh://)?([^:@/]+@[^:@/]+)(?:/.*)?", r"ssh://\1"),
+        (r"(?:https?|tcp)://(?:[^@/]*@)?([^@/]+:[0-9]+)(?:/.*)?", r"tcp://\1"),
+    ):
+        candidate = re.sub(f"^{pattern}$", replacement, text)
+        if candidate != text and is_docker_url(candidate):
+            return candidate
+    return ""
 
 
 def _list(text: str | None) -> list[Any] | None:
@@ -134,7 +149,16 @@ def _is_registry(entry: Any) -> bool:
 
 
 def cloudflare_problems(stored: Mapping[str, Any]) -> list[Problem]:
-    """Whether the Cloudflare provider will find its token, here or in the environment."""
+    """Whether the Cloudflare provider will find its token, here or in the environment, and its API."""
+    found = []
+    base_url = str(stored.get("cloudflare:baseUrl") or "")
+    if base_url and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", base_url):
+        allowed = "unset, or the URL of another Cloudflare API; no user name or password"
+        found.append(Problem("cloudflare:baseUrl", repr(base_url), allowed, remove=True))
+    return found + _token_problems(stored)
+
+
+def _token_problems(stored: Mapping[str, Any]) -> list[Problem]:
     if stored.get(CLOUDFLARE_TOKEN) or os.environ.get(_TOKEN_VARIABLE):
         return []
     allowed = f"required because dnsZone is set: a token that may edit the zone's DNS, here or as {_TOKEN_VARIABLE}"

@@ -6,7 +6,6 @@ Decrypts nothing. Does not judge the values (`components.config.load`).
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import re
@@ -25,6 +24,7 @@ except ImportError:  # PyYAML without libyaml
 from components.config.keys import KEYS
 from components.config.load import ENCRYPTED
 from components.config.problems import visible
+from components.config.suggestions import nearest
 from ops.errors import OpsError
 from ops.project import scalars
 
@@ -134,8 +134,8 @@ def check(path: Path, content: Mapping[str, Any], project: str) -> None:
 
 
 def _meant(key: str) -> str:
-    nearest = difflib.get_close_matches(key.lower(), _TOP, n=1)
-    return f"did you mean {nearest[0]}?" if nearest else "keys stand below `config:`, indented"
+    near = nearest(key, _TOP)
+    return f"did you mean {near}?" if near else "keys stand below `config:`, indented"
 
 
 @functools.cache

@@ -116,6 +116,41 @@ def test_a_wrong_host_that_is_encrypted_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "meant"),
+    [
+        ("unix://var/run/docker.sock", "unix:///var/run/docker.sock"),
+        ("unix:/var/run/docker.sock", "unix:///var/run/docker.sock"),
+        ("/var/run/docker.sock", "unix:///var/run/docker.sock"),
+        (f"ssh://deploy:{PASSWORD}@h.example.org", "ssh://deploy@h.example.org"),
+        (f"ssh://deploy:{PASSWORD}/x@h.example.org", "ssh://deploy@h.example.org"),
+        ("deploy@h.example.org", "ssh://deploy@h.example.org"),
+        ("https://h.example.org:2376/", "tcp://h.example.org:2376"),
+        ("http://h.example.org", "ssh://USER@HOST"),
+        ("tcp://h.example.org", "ssh://USER@HOST"),
+        ("tcp://:2375", "ssh://USER@HOST"),
+        ("ssh://-oProxyCommand=x", "ssh://USER@HOST"),
+        ("unix:///a b", "ssh://USER@HOST"),
+        ("unix://", "ssh://USER@HOST"),
+        ("fd://3", "ssh://USER@HOST"),
+    ],
+)
+def test_a_host_of_another_form_is_refused_with_what_was_meant(host: str, meant: str) -> None:
+    assert problem({"docker:host": host}).example == meant
+
+
+@pytest.mark.parametrize("url", [f"https://u:{PASSWORD}@api.example.org", f"https://{PASSWORD}@api.example.org", "api"])
+def test_the_address_of_cloudflares_api_has_no_credentials(url: str) -> None:
+    (one,) = providers.cloudflare_problems({"cloudflare:apiToken": "x", "cloudflare:baseUrl": url})
+    assert one.config_arguments == ["rm", "cloudflare:baseUrl"]
+    assert PASSWORD not in str(one)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8081/client/v4", "https://api.example.org"])
+def test_another_api_of_cloudflare_is_taken(url: str) -> None:
+    assert providers.cloudflare_problems({"cloudflare:apiToken": "x", "cloudflare:baseUrl": url}) == []
+
+
+@pytest.mark.parametrize(
     "host",
     [
         "unix:///var/run/docker.sock",
