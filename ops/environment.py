@@ -56,19 +56,20 @@ class SetupError(Exception):
     """Why there is no environment, in one line."""
 
 
-def ensure(kind: str, stacks: Sequence[str] = (), root: Path = ROOT) -> Path:
+def ensure(kind: str, stacks: Sequence[str] = (), root: Path = ROOT, directory: Path | None = None) -> Path:
     """The directory of the environment `kind`, made or brought to the locked versions; at once where it is.
 
     Args:
         kind: a key of KINDS.
         stacks: stacks that it has to serve; what another one needed stays.
         root: the project's directory.
+        directory: another one than the kind's own.
 
     Raises:
         SetupError: it cannot be made.
     """
     name, always = KINDS[kind]
-    directory = root / name
+    directory = directory or root / name
     sources = {stack: _digest(*_stack_files(stack, root)) for stack in stacks}
     if _is_ready(directory, always, sources, root):
         return directory
@@ -310,6 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("kind", choices=[*KINDS, "lock"])
     parser.add_argument("--stack", action="append", default=[], help="a stack that it has to serve")
+    parser.add_argument("--directory", type=Path, help="make it there")
     parser.add_argument("--args", action="store_true", help="add the words of the variable ARGS to the command")
     parser.add_argument("--check", action="store_true", help="lock: write nothing, fail where the lock is stale")
     options = parser.parse_args(own)
@@ -322,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if options.kind == "lock":
             return lock(check=options.check)
-        directory = ensure(options.kind, options.stack)
+        directory = ensure(options.kind, options.stack, directory=options.directory and options.directory.resolve())
         return _start(directory, command, os.environ.get("ARGS", "") if options.args else "") if command else 0
     except (SetupError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

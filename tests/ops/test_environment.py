@@ -236,7 +236,7 @@ def test_a_python_too_old_says_how_to_name_another(
 def _started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
     found: Commands = []
     monkeypatch.setattr(os, "execv", lambda program, arguments: found.append([program, *arguments]))
-    monkeypatch.setattr(environment, "ensure", lambda kind, stacks: Path("/venv"))
+    monkeypatch.setattr(environment, "ensure", lambda kind, stacks, directory: directory or Path("/venv"))
     yield found
 
 
@@ -261,6 +261,13 @@ def test_args_are_split_as_a_shell_would_and_carried_out_by_none(
         [program, program, "-m", "ops", "token", "--", "x", *arguments],
         [program, program, "-m", "ops", "plan"],
     ]
+
+
+def test_an_environment_may_have_a_directory_of_its_own(machine: Machine, tmp_path: Path) -> None:
+    made = environment.ensure("dev", (), machine.root, tmp_path / "other")
+    assert made == tmp_path / "other"
+    assert (made / environment.STAMP).is_file()
+    assert not (machine.root / ".venv-dev").exists()
 
 
 def test_quotes_that_do_not_pair_are_one_line(
