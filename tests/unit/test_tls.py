@@ -138,7 +138,7 @@ def test_letsencrypt_is_refused_where_it_could_not_get_a_certificate() -> None:
     assert set(refused(**{**DOMAIN, "bindAddress": "127.0.0.1"})) == {"bindAddress"}
 
 
-@pytest.mark.parametrize("addresses", ["127.0.0.1,203.0.113.10", "203.0.113.10,::1", "0.0.0.0,127.0.0.1"])
+@pytest.mark.parametrize("addresses", ["127.0.0.1,203.0.113.10", "203.0.113.10,::1"])
 def test_letsencrypt_is_accepted_where_one_of_several_addresses_can_be_reached(addresses: str) -> None:
     assert load(**{**DOMAIN, "bindAddress": addresses}).tls.mode == "letsencrypt"
 
