@@ -153,6 +153,10 @@ def entry() -> int:
         if isinstance(error, OpsError):
             print(f"error: {error}", file=sys.stderr)
             return 1
+        if isinstance(error, OSError):  # a full disk, a directory that is read-only
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+            return 1
         if isinstance(error, SettingsError):
             print(error, file=sys.stderr)
             return 1

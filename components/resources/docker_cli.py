@@ -20,7 +20,7 @@ from components.config.settings import DEFAULT_DOCKER_URL, Settings
 from components.stack.spec import HIDDEN
 
 SECONDS: Final = 20.0
-_LEADING: Final = (
+LEADING: Final = (
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
     "DOCKER_TLS",
@@ -108,7 +108,7 @@ class DockerCli:
     @staticmethod
     def environment() -> dict[str, str]:
         """What a call has to be given for an environment."""
-        return {name: value for name, value in os.environ.items() if name not in _LEADING}
+        return {name: value for name, value in os.environ.items() if name not in LEADING}
 
     def run(self, *words: str, seconds: float = SECONDS, joined: bool = False) -> subprocess.CompletedProcess[str]:
         """Calls it and waits, never with a terminal. An exit code other than 0 where there is no answer, too.

@@ -21,9 +21,8 @@ from components.resources.docker_cli import DockerCli
 from components.resources.secret_values import Secrets, resolve
 from components.stack import topology
 from components.stack.spec import ContainerSpec, FileSpec, HealthSpec
+from components.stack.topology import LABEL_ROLE, LABEL_STACK
 
-LABEL_STACK: Final = "videobackend.stack"
-LABEL_ROLE: Final = "videobackend.role"
 LABEL_SESSION: Final = "videobackend.session"
 
 

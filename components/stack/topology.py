@@ -15,6 +15,10 @@ JVB: Final = "jvb"
 RABBITMQ: Final = "rabbitmq"
 COTURN: Final = "coturn"
 
+LABEL_STACK: Final = "videobackend.stack"
+LABEL_ROLE: Final = "videobackend.role"
+"""Labels of everything that a stack has on the Docker host."""
+
 NETWORK: Final = "meet.jitsi"
 STATISTICS_NETWORK: Final = "statistics"
 """The embedded broker's own: the front end proxies to names on meet.jitsi, so nothing else belongs there."""

@@ -37,6 +37,8 @@ LOCAL: Final = ".local"
 _TOP: Final = ("config", "environment", "encryptionsalt", "secretsprovider", "encryptedkey")
 """The parts of a stack file (`ProjectStack` in Pulumi's sdk/go/common/workspace/project.go)."""
 _DEEPEST: Final = 50
+_CIPHERTEXT: Final = re.compile(r"v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+|[A-Za-z0-9+/]{16,}={0,2}")
+"""What a passphrase or a key service, and what Pulumi Cloud make (pulumi, pkg/secrets)."""
 
 _SHAPED: Final = {"docker:host": "ssh://[secret]", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
 """Stand-ins for encrypted values whose shape is checked."""
@@ -235,6 +237,11 @@ def _declared(project: Mapping[str, Any]) -> dict[str, Any]:
             if name in about:
                 found[key] = about[name]
     return found
+
+
+def is_ciphertext(text: object) -> bool:
+    """Whether an encrypted value is one, and not a placeholder such as REPLACE-ME."""
+    return isinstance(text, str) and _CIPHERTEXT.fullmatch(text) is not None
 
 
 def _is_secret(value: Any) -> bool:

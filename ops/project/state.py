@@ -10,6 +10,7 @@ what changed in the tracked file since the last time; what was set on this machi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -23,6 +24,7 @@ from typing import Any, Final
 
 import yaml
 
+from components.resources import docker_cli
 from ops.errors import OpsError
 from ops.project import scalars, stackfile
 
@@ -33,6 +35,8 @@ _HEADER: Final = (
     "# Made by make from {tracked} and what was set on this machine.\n"
     "# Edit {tracked}, or: make config STACK={stack} ARGS='set KEY VALUE'\n"
 )
+_MOVING: Final = ("PULUMI_OPTION_", "PULUMI_STACK", "PULUMI_CONFIG_SECRET_KEYS", "PULUMI_BACKEND_URL")
+"""Variables of the CLI's that would lead it elsewhere, or give its commands other options."""
 _ABSENT: Final = object()
 
 
@@ -80,6 +84,11 @@ class StackState:
         return self.directory / f"Pulumi.{self.stack}.base.yaml"
 
     @property
+    def found(self) -> Path:
+        """What make itself found out about this machine."""
+        return self.directory / f"Pulumi.{self.stack}.found.json"
+
+    @property
     def checkpoint(self) -> Path:
         """The stack in the embedded state, as the engine's file backend names it."""
         project = str(stackfile.read_project(self.root)["name"])
@@ -89,14 +98,6 @@ class StackState:
     def exists(self) -> bool:
         """Whether the embedded state holds the stack."""
         return self.checkpoint.exists()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the embedded state holds no resource of the stack."""
-        if not self.exists:
-            return True
-        latest = json.loads(self.checkpoint.read_text(encoding="utf-8"))["checkpoint"].get("latest") or {}
-        return not latest.get("resources")
 
 
 def backend_url(root: Path) -> str:
@@ -111,25 +112,60 @@ def of_stack(stack: str, environ: Mapping[str, str], root: Path = stackfile.ROOT
     chosen = bool(url and url != backend_url(root)) or bool(environ.get("PULUMI_ACCESS_TOKEN"))
     chosen = chosen or bool((stackfile.read_project(root).get("backend") or {}).get("url"))
     stack_state = StackState(stack, root, embedded=not chosen)
-    own = [key for key in _OWN_SECRETS if tracked.get(key)]
-    if chosen or not own:
+    if chosen:
         return stack_state
-    if stack_state.exists:
+    sign = _sign_of_a_backend(tracked)
+    if sign and stack_state.exists:
         raise OpsError(
-            f"{stack_state.tracked.name} has {own[0]}, which belongs to a backend of its own, and {DIRECTORY}/state has this "
-            f"stack too: set PULUMI_BACKEND_URL for the one; for the other remove {own[0]} from the file and set its "
+            f"{stack_state.tracked.name} has {sign}, which belongs to a backend of its own, and {DIRECTORY}/state has this "
+            f"stack too: set PULUMI_BACKEND_URL for the one; for the other remove {sign} from the file and set its "
             f"secrets with: make config STACK={stack} ARGS='set --secret KEY'"
         )
-    note = f"{stack_state.tracked.name} has {own[0]}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
+    if not sign and not stack_state.exists and _selected_in_cloud(stack, root, environ):
+        note = f"stack {stack!r} is selected in Pulumi Cloud, where you are logged in: using it (else: pulumi stack unselect)"
+        return StackState(stack, root, embedded=False, note=note)
+    if not sign:
+        return stack_state
+    note = f"{stack_state.tracked.name} has {sign}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
     return StackState(stack, root, embedded=False, note=note)
+
+
+def _sign_of_a_backend(tracked: Mapping[str, Any]) -> str:
+    """What of a tracked stack file only another backend can have written, or can open; empty where there is nothing."""
+    own = [key for key in (*_OWN_SECRETS, "environment") if tracked.get(key)]
+    if own:
+        return own[0]
+    encrypted = [
+        str(key)
+        for key, value in (tracked.get("config") or {}).items()
+        if isinstance(value, dict) and set(value) == {"secure"} and stackfile.is_ciphertext(value["secure"])
+    ]
+    return f"{encrypted[0]} in encrypted form" if encrypted else ""
+
+
+def _selected_in_cloud(stack: str, root: Path, environ: Mapping[str, str]) -> bool:
+    """Whether the operator is logged in to Pulumi Cloud and has this stack selected here (pulumi, workspace.go)."""
+    home = Path(environ.get("PULUMI_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".pulumi")
+    project = str(stackfile.read_project(root)["name"])
+    digest = hashlib.sha1(str(root / "Pulumi.yaml").encode(), usedforsecurity=False).hexdigest()
+    try:
+        current = json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current") or ""
+        workspace = json.loads((home / "workspaces" / f"{project}-{digest}-workspace.json").read_text(encoding="utf-8"))
+        selected = str(workspace.get("stack") or "")
+    except (OSError, ValueError, AttributeError):
+        return False
+    return str(current).startswith("https://") and selected.rpartition("/")[2] == stack
 
 
 def environment(stack_state: StackState, environ: Mapping[str, str], cli: Path) -> dict[str, str]:
     """The engine's environment: the operator's, and with embedded defaults what points to them."""
     child = {"PULUMI_SKIP_UPDATE_CHECK": "true", **environ}
+    for name in docker_cli.LEADING:
+        child.pop(name, None)  # the provider looks at them, too
     if cli.is_relative_to(stack_state.directory):
         child["PATH"] = f"{cli.parent}{os.pathsep}{environ.get('PATH', '')}"
     if stack_state.embedded:
+        child = {name: value for name, value in child.items() if not name.startswith(_MOVING)}
         child |= embedded_environment(stack_state, environ)
     return child
 
@@ -216,7 +252,35 @@ def write_copy(stack_state: StackState, content: Mapping[str, Any]) -> None:
         (stack_state.base, scalars.dump(base)),
     ):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+            write_whole(path, text)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that it is there whole or not at all, for its owner alone."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def found_here(stack_state: StackState) -> dict[str, str]:
+    """What make found out about this machine at an earlier `up`, by key; what cannot be read was not found."""
+    try:
+        content = json.loads(stack_state.found.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
+
+
+def keep_found(stack_state: StackState, found: Mapping[str, str]) -> None:
+    """Remembers what was found out, so that it can be told from what was set."""
+    make_directory(stack_state)
+    write_whole(stack_state.found, json.dumps(dict(found)) + "\n")
 
 
 def make_directory(stack_state: StackState) -> None:
@@ -237,8 +301,7 @@ def ensure_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> No
             f"copy, or name it in PULUMI_CONFIG_PASSPHRASE_FILE"
         )
     make_directory(stack_state)
-    stack_state.passphrase.touch(mode=0o600, exist_ok=False)
-    stack_state.passphrase.write_text(secrets.token_hex(32) + "\n")
+    write_whole(stack_state.passphrase, secrets.token_hex(32) + "\n")
 
 
 def initialise(stack_state: StackState, cli: Path, environ: Mapping[str, str]) -> None:

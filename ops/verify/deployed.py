@@ -268,11 +268,11 @@ def _from_file(path: Path) -> DeployedStack:
 
 
 def _from_engine(stack: str, seconds: float) -> DeployedStack:
-    from ops.project import state  # not needed for a file
+    from ops.project import checkpoint, stackfile, state  # not needed for a file
     from ops.project.fixes import make
 
-    stack_state = state.of_stack(stack, os.environ)
-    if stack_state.embedded and stack_state.is_empty:
+    stack_state = state.of_stack(stack, os.environ, stackfile.ROOT)
+    if stack_state.embedded and checkpoint.is_empty(stack_state):
         raise OpsError(f"stack {stack!r} is not up: {make(stack, 'up')}")
     cli = state.find_cli(stack_state)
     command = [str(cli), "stack", "output", "--json", "--show-secrets", "--stack", stack, "--non-interactive"]

@@ -8,7 +8,7 @@ import pytest
 from pulumi import automation
 
 from ops.errors import OpsError
-from ops.project import stackfile, state
+from ops.project import checkpoint, stackfile, state
 from ops.project.state import StackState
 
 SALT = "encryptionsalt: v1:abc\n"
@@ -162,9 +162,9 @@ def test_a_stack_that_is_in_both_places_is_refused_rather_than_guessed(stack_sta
 
 
 def test_a_stack_is_empty_until_it_has_resources(stack_state: StackState) -> None:
-    assert stack_state.is_empty
+    assert checkpoint.is_empty(stack_state)
     _checkpoint(stack_state, '[{"urn": "urn:pulumi:dev::videobackend::t::n"}]')
-    assert not stack_state.is_empty
+    assert not checkpoint.is_empty(stack_state)
 
 
 def test_a_download_of_the_cli_says_so_beside_what_a_command_prints(
