@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads what the tester's shell happens to export."""
     for name in _FOREIGN:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _event_loop(_loop: asyncio.AbstractEventLoop) -> None:
+    """Pulumi makes each Output on the current loop; from Python 3.14 on there is none until one is set."""
+    asyncio.set_event_loop(_loop)
 
 
 @pytest.fixture

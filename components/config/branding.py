@@ -13,6 +13,7 @@ The directory may hold:
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def read(directory: str) -> Branding:
     """What lies in `directory`. Raises Unusable with every reason against it."""
     root = Path(directory)
     try:
-        if not root.is_dir():
+        if not _is_directory(root):
             raise Unusable(["a directory that exists, its path from the project's directory on"])
         reasons = list(_unexpected_entries(root)) or list(_unusable_files(root))
         if reasons:
@@ -78,6 +79,14 @@ def read(directory: str) -> Branding:
     if undecodable:
         raise Unusable([f"{name} in UTF-8" for name in undecodable])
     return Branding(config_js=files.pop(CONFIG, b"").decode(), files=files)
+
+
+def _is_directory(path: Path) -> bool:
+    """Raises OSError where that cannot be told: from Python 3.14 on `is_dir` says False then, as for a path too long."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a name with a null byte
+        return False
 
 
 def _unexpected_entries(root: Path) -> Iterator[str]:

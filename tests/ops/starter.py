@@ -102,6 +102,7 @@ def _become(order: dict[str, Any]) -> None:
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), number)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+        sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in os.environ
         sys.path[0] = order["folder"]
         sys.argv = ["ops", *order["arguments"]]
         runpy.run_module("ops", run_name="__main__", alter_sys=True)
