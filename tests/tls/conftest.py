@@ -24,11 +24,11 @@ sys.path.insert(0, {str(ROOT)!r})
 import pulumi
 from components.resources import certificates
 from components.config.load import load as load_settings
-from components.config.settings import Settings
+from components.stack.blueprint import blueprint
 config = pulumi.Config()
 certificates.EARLY_RENEWAL_HOURS = config.get_int("earlyRenewalHours", certificates.EARLY_RENEWAL_HOURS)
 settings = load_settings({{"publicUrl": config.require("publicUrl")}}, stack="test")
-made = certificates.Certificates("videobackend-certificates", settings)
+made = certificates.Certificates("videobackend-certificates", blueprint(settings).certificate)
 pulumi.export("chain", made.chain)
 pulumi.export("privateKey", made.private_key)
 pulumi.export("caCertificate", made.ca_certificate)
