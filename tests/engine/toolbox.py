@@ -98,7 +98,10 @@ def _plugins(home: Path, wanted: dict[str, str]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         binary = shutil.which(f"pulumi-resource-{name}")
         if (own / folder).is_dir():
-            target.symlink_to(own / folder)
+            # The engine passes over a folder that is a symbolic link.
+            target.mkdir()
+            for file in (own / folder).iterdir():
+                (target / file.name).symlink_to(file)
         elif binary:
             target.mkdir()
             (target / f"pulumi-resource-{name}").symlink_to(binary)
