@@ -63,7 +63,7 @@ config: ## pulumi config for this machine alone: ARGS='set --secret jwtAppSecret
 env: ## for plain pulumi commands on a stack that make brought up: eval "$(make env)"
 	@$(operate) env --stack="$$STACK"
 
-plan: ## show every resource with no engine, no Docker, no credentials; of all stacks, or of STACK
+plan: ## show on one screen what a stack consists of; ARGS=--full every resource, --json, --mermaid; no engine, no Docker
 	@set --; \
 	$(if $(ONE),set -- "$$STACK",for file in Pulumi.?*.yaml; do file=$${file#Pulumi.}; set -- "$$@" "$${file%.yaml}"; done); \
 	between=:; for stack in "$$@"; do \

@@ -24,7 +24,7 @@ def _plan(options: argparse.Namespace) -> int:
     gc.disable()  # a fifth of the time of so short a process
     from ops import plan
 
-    return plan.run(options.stack, json_only=options.json)
+    return plan.run(options.stack, form=options.form)
 
 
 def _run_pulumi(options: argparse.Namespace) -> int:
@@ -99,7 +99,14 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     plan = command("plan", _plan, "what a stack consists of, with no engine, no Docker and no credentials")
-    plan.add_argument("--json", action="store_true", help="resources and outputs as JSON")
+    form = plan.add_mutually_exclusive_group()
+    form.set_defaults(form="screen")
+    for name, said in (
+        ("full", "every resource with its inputs, as a tree"),
+        ("json", "resources, outputs and facts as JSON"),
+        ("mermaid", "the stack's parts and ports, as a Mermaid drawing"),
+    ):
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=said)
     for name, explained in (
         ("up", "pulumi up, with all that it needs"),
         ("preview", "pulumi preview: what up would change"),

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ops.project import Project, one_line_error
+from tests.ops.project import ROOT, Project, one_line_error
 
 OWN = {
     "jwtAppSecret": "own-jwt-app-secret-6e2f0a41c9d7b583",
@@ -103,7 +104,7 @@ def test_outputs_show_the_plain_environment_and_no_secret(dev: dict[str, Any]) -
 
 
 def test_the_tree_nests_resources_below_their_parents_and_says_what_it_is_not(shared: Project) -> None:
-    run = shared.ops("plan")
+    run = shared.ops("plan", "--full")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     (network,) = [line for line in lines if line.endswith("docker:index/network:Network  videobackend-network")]
@@ -116,7 +117,7 @@ def test_the_tree_nests_resources_below_their_parents_and_says_what_it_is_not(sh
 def test_a_long_file_shows_as_its_hash_in_the_tree(shared: Project, dev: dict[str, Any]) -> None:
     uploads = _named(dev, "videobackend-prosody")["inputs"]["uploads"]
     longest = max((one["content"] for one in uploads), key=len)
-    run = shared.ops("plan")
+    run = shared.ops("plan", "--full")
     assert run.returncode == 0, f"exit code {run.returncode}: {run.stderr}"
     tree = run.stdout
     assert f"({longest.count(chr(10))} lines, sha256 {hashlib.sha256(longest.encode()).hexdigest()[:16]})" in tree
@@ -131,10 +132,10 @@ def test_the_example_of_production_shows_its_dns_records(shared: Project) -> Non
     assert CIPHERTEXT not in run.stdout
 
 
-@pytest.mark.parametrize("form", [(), ("--json",)])
-def test_an_own_secret_shows_nowhere(shared: Project, form: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("form", ["--full", "--json"])
+def test_an_own_secret_shows_nowhere(shared: Project, form: str) -> None:
     shared.stack("own", WITH_OWN_SECRETS)
-    run = shared.python(["-c", DECRYPTING, "plan", "--stack", "own", *form])
+    run = shared.python(["-c", DECRYPTING, "plan", "--stack", "own", form])
     assert run.returncode == 0, run.stderr
     assert "JWT_APP_SECRET=[secret]" in run.stdout
     assert "enable_statistics = true" not in run.stdout, "the statistics file is a secret as a whole"
@@ -167,7 +168,7 @@ def test_a_secret_that_was_set_on_this_machine_alone_counts_as_present(project: 
     (project.root / ".local").mkdir()
     copy = "config:\n  videobackend:rabbitPassword: {secure: v1:abc}\n  videobackend:rabbitUsername: another\n"
     (project.root / ".local" / "Pulumi.mq.yaml").write_text(copy)
-    run = project.ops("plan", "--stack", "mq")
+    run = project.ops("plan", "--stack", "mq", "--full")
     assert run.returncode == 0, run.stderr
     assert "another" not in run.stdout, "all else is the tracked file's"
 
@@ -211,7 +212,7 @@ def test_what_the_engine_would_pass_over_is_refused_before_anything_else(
 
 
 def test_a_terminal_without_utf_8_gets_a_plan_too(shared: Project) -> None:
-    run = shared.python(["-X", "utf8=0", "-m", "ops", "plan"], PYTHONIOENCODING="iso8859-1")
+    run = shared.python(["-X", "utf8=0", "-m", "ops", "plan", "--full"], PYTHONIOENCODING="iso8859-1")
     assert run.returncode == 0, run.stderr
     assert "videobackend-web" in run.stdout
 
@@ -219,7 +220,7 @@ def test_a_terminal_without_utf_8_gets_a_plan_too(shared: Project) -> None:
 def test_a_missing_cloudflare_package_says_what_to_install(project: Project) -> None:
     shadow = "raise ModuleNotFoundError('no cloudflare', name='pulumi_cloudflare')"
     (project.root / "pulumi_cloudflare.py").write_text(shadow)
-    message = one_line_error(project.ops("plan", "--stack", "prod"))
+    message = one_line_error(project.ops("plan", "--stack", "prod", "--full"))
     assert "pip install -r requirements/dns.txt" in message
 
 
@@ -230,3 +231,49 @@ def test_it_writes_nothing(project: Project) -> None:
     before = files()
     assert project.ops("plan").returncode == 0
     assert files() == before
+
+
+FULL = """config:
+  publicUrl: https://video.test
+  httpPort: 80
+  httpsPort: 443
+  bindAddress: 10.0.0.5,::1
+  dockerHostAddress: 9.9.9.10
+  letsencryptEmail: admin@video.test
+  turn: embedded
+  enableStatistics: true
+  rabbitMq: embedded
+  enableGuests: true
+  docker:host: ssh://deploy@video.test
+  jwtAppSecret: {secure: v1:abc=:def=}
+environment: [team/prod]
+"""
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "full"])
+def test_the_plan_is_one_screen(shared: Project, golden: Callable[[str, str], None], stack: str) -> None:
+    shared.stack("full", FULL)
+    run = shared.ops("plan", "--stack", stack)
+    assert run.returncode == 0, run.stderr
+    golden(f"plan_{stack}.txt", run.stdout)
+    lines = run.stdout.splitlines()
+    assert len(lines) <= 50
+    assert max(map(len, lines)) <= 150
+
+
+def test_the_screen_and_the_drawing_need_neither_pulumi_nor_the_providers_packages(shared: Project) -> None:
+    for form in ("screen", "mermaid"):
+        script = f"import sys; from ops import plan; plan.run('dev', form={form!r}); print('pulumi' in sys.modules)"
+        run = shared.python(["-c", script])
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.splitlines()[-1] == "False"
+
+
+def test_the_readme_shows_the_drawing_of_dev(shared: Project) -> None:
+    run = shared.ops("plan", "--mermaid")
+    assert run.returncode == 0, run.stderr
+    assert f"```mermaid\n{run.stdout}```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_json_has_the_facts(dev: dict[str, Any]) -> None:
+    assert dev["outputs"]["facts"]["stack"] == "dev"

@@ -1,7 +1,6 @@
-"""The plan of a stack with no engine, no Docker and no credentials: the same program under Pulumi's mocks.
+"""The plan by the program itself, run under Pulumi's mocks: every resource as the engine gets it.
 
-Owns running the program, taking down what it registers, and showing it. It compares with no state, so it says
-what there will be, not what will change. Secrets never leave this module in plain text: whatever the program
+Owns running the program, taking down what it registers, and showing it as a tree or as JSON. Secrets never leave this module in plain text: whatever the program
 marks as secret is replaced before it is stored.
 """
 
@@ -13,7 +12,6 @@ import json
 import logging
 import os
 import runpy
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,10 +30,10 @@ except ImportError:  # PyYAML without libyaml
     from yaml import SafeDumper  # type: ignore[assignment]
 
 from components.config.problems import SettingsError
-from components.config.providers import CLOUDFLARE_TOKEN
 from components.stack.spec import HIDDEN
 from ops.errors import OpsError
-from ops.project import fixes, stackfile, state
+from ops.plan import Source
+from ops.project import fixes
 from ops.project.stackfile import StackConfig
 
 UNKNOWN: Final = "[known after up]"
@@ -74,34 +72,26 @@ class Plan:
         return [one for one in self.resources if one.parent == parent]
 
 
-def plan(stack: str, root: Path = stackfile.ROOT) -> Plan:
-    """The plan of `stack`.
+def plan(source: Source) -> Plan:
+    """The plan by what the program registers.
 
     Raises:
-        OpsError: no such stack, a broken stack file, or a package that this stack needs is not installed.
+        OpsError: a package that this stack needs is not installed.
         SettingsError: a configuration that the program refuses.
     """
-    stack_state = state.of_stack(stack, os.environ, root)
-    tracked = stackfile.read(stack_state.tracked)
-    project = stackfile.read_project(root)
-    stackfile.check(stack_state.tracked, tracked, project["name"])
-    config = stackfile.engine_config(state.with_local_secrets(stack_state, tracked), project)
+    stack_state = source.stack_state
     try:
-        result = asyncio.run(_run(stack, project["name"], config, root / "__main__.py"))
+        result = asyncio.run(_run(stack_state.stack, source.project, source.config, stack_state.root / "__main__.py"))
     except SettingsError as error:
-        raise fixes.worded(error, stack_state, tracked) from None
-    if tracked.get("environment"):
-        result.warnings.append("the stack file's `environment` was not opened: values from there are missing here")
+        raise fixes.worded(error, stack_state, source.tracked) from None
+    result.warnings += source.warnings
     return result
 
 
 async def _run(stack: str, project: str, config: StackConfig, program: Path) -> Plan:
     result = Plan(stack)
-    # Asked for with dnsZone only; no plan needs the real one.
-    values = {CLOUDFLARE_TOKEN: HIDDEN, **config.values}
-    secret_keys = {*config.secret_keys, *({CLOUDFLARE_TOKEN} - set(config.values))}
     os.environ.pop("PULUMI_CONFIG", None)
-    pulumi.runtime.set_all_config(values, sorted(secret_keys))
+    pulumi.runtime.set_all_config(config.values, sorted(config.secret_keys))
     nothing = _Mocks()
     monitor = _Recorder(nothing, result)
     mocks.set_mocks(nothing, project, stack, preview=True, logger=_logger(result), monitor=monitor)
@@ -259,15 +249,3 @@ def _properties(values: Mapping[str, Any], indent: str) -> list[str]:
         dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000
     )
     return [f"{indent}{line}".rstrip() for line in text.splitlines()]
-
-
-def run(stack: str, *, json_only: bool) -> int:
-    """`python -m ops plan`: prints the plan; 0. Warnings of a JSON plan go to stderr."""
-    result = plan(stack)
-    if json_only:
-        for warning in result.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        print(as_json(result))
-    else:
-        print(as_tree(result))
-    return 0
