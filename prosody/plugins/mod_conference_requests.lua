@@ -4,8 +4,8 @@
 -- jicofo makes a conference of whatever room it is asked for. Asked for the room in which it meets the bridges, it soon
 -- leaves that room as an empty conference, and with it every bridge: no call begins until it is started anew. So a
 -- request has to name a room on the conference component that the asker's token admits, or a breakout room that an
--- existing conference has, admitted likewise. Who has no token (a guest, or where accounts sign in) is judged by
--- mod_create_room alone. Reads the image's own variables with the image's own defaults. Does not judge who may open a
+-- existing conference has and the asker may enter now. Who has no token (a guest, or where accounts sign in) is judged
+-- by mod_create_room. Reads the image's own variables with the image's own defaults. Does not judge who may open a
 -- room: mod_create_room does.
 
 module:set_global()
@@ -17,10 +17,22 @@ local call_rooms = module:require "call_rooms"
 local claims = module:require "token_claims"
 local conference = module:require "conference"
 
-local function is_admitted(session, main_room_jid, main_room)
-	if not claims.has_token(session) or claims.admits(session, main_room_jid) then return true end
+local function is_in_the_call(session, main_room)
 	local affiliation = main_room and main_room:get_affiliation(jid.bare(session.full_jid))
-	return affiliation == "owner" or affiliation == "member" -- the token has expired since
+	return affiliation == "owner" or affiliation == "member"
+end
+
+local function may_ask_for_main(session, room_jid)
+	return not claims.has_token(session)
+		or claims.admits(session, room_jid)
+		or is_in_the_call(session, call_rooms.main(room_jid)) -- the token has expired since
+end
+
+local function may_ask_for_breakout(session, room_jid)
+	local main_room = call_rooms.main_of_breakout(room_jid)
+	if not main_room then return false end
+	return is_in_the_call(session, main_room)
+		or (not main_room:get_members_only() and may_ask_for_main(session, main_room.jid))
 end
 
 local function is_allowed(session, room_jid)
@@ -29,10 +41,8 @@ local function is_allowed(session, room_jid)
 	if conference.is_service_account(session.full_jid) then
 		return host == call_rooms.main_host or host == call_rooms.breakout_host
 	end
-	if host == call_rooms.main_host then return is_admitted(session, room_jid, call_rooms.main(room_jid)) end
-	if host ~= call_rooms.breakout_host then return false end
-	local main_room = call_rooms.main_of_breakout(room_jid)
-	return main_room ~= nil and is_admitted(session, main_room.jid, main_room)
+	if host == call_rooms.main_host then return may_ask_for_main(session, room_jid) end
+	return host == call_rooms.breakout_host and may_ask_for_breakout(session, room_jid)
 end
 
 conference.on_conference_request(function(session, stanza, room_jid)

@@ -39,7 +39,7 @@ local function refusal(event, main_room, kind)
 	if (jid.node(event.room.jid) or ""):sub(1, 1) == "[" then return "not-allowed", "Tenants are off." end
 	if not main_room then return "item-not-found", "There is no such conference." end
 	if conference.is_health_check_room(main_room.jid) then return "not-allowed", "This room is for tests." end
-	if is_taken(main_room, jid.resource(event.occupant.nick) or "", bare_jid) then
+	if is_taken(main_room, jid.resource(event.stanza.attr.to) or "", bare_jid) then
 		return "conflict", "This nickname is taken."
 	end
 	if main_room:get_affiliation(bare_jid) == "outcast" then return "forbidden" end
@@ -89,6 +89,7 @@ end
 
 call_rooms.on_each_component(function(context, _, kind)
 	-- After Jitsi's token verification (99), before everything that opens (50), queues (8) or changes (5) a room.
+	context:hook("muc-room-pre-create", on_entry(kind), 60) -- who is refused leaves no empty room behind
 	context:hook("muc-occupant-pre-join", on_entry(kind), 60)
 	context:hook("muc-occupant-pre-change", on_change, 60)
 	context:hook("muc-occupant-joined", on_joined, 1)

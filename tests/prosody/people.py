@@ -33,6 +33,8 @@ DATA = "jabber:x:data"
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 CLIENT = "{jabber:client}"
 
+PATIENCE = 30  # seconds for an answer: a busy machine is slow, and no test waits for none
+
 
 class RefusedError(Exception):
     """An XMPP error: its condition and text."""
@@ -96,7 +98,7 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("session_start", lambda _: settle(True))
         self.add_event_handler("failed_all_auth", lambda _: settle(False))
         self.connect("127.0.0.1", self.port)
-        if not await asyncio.wait_for(done, 10):
+        if not await asyncio.wait_for(done, PATIENCE):
             await self.leave_server()
             raise RefusedError("not-authorized", "login failed")
         self.send_presence()
@@ -144,7 +146,7 @@ class Person(slixmpp.ClientXMPP):
         if self.display_name:
             ET.SubElement(presence.xml, "{http://jabber.org/protocol/nick}nick").text = self.display_name
         presence.send()
-        await asyncio.wait_for(joined, 10)
+        await asyncio.wait_for(joined, PATIENCE)
 
     async def knock(self, room: str) -> None:
         """Goes to wait in the room's lobby, as Jitsi's client does when the room says that it has one."""
@@ -158,7 +160,7 @@ class Person(slixmpp.ClientXMPP):
         """The same for whatever `text` names."""
         iq = self.make_iq_set(ito=f"{FOCUS}/focus")
         iq.xml.append(ET.Element(f"{{{FOCUS_XMLNS}}}conference", room=text))
-        await _ask(iq)
+        await ask(iq)
 
     async def join(self, room: str) -> None:
         """The conference request and the join, as a Jitsi client does them."""
@@ -185,7 +187,7 @@ class Person(slixmpp.ClientXMPP):
 
     async def settle(self) -> None:
         """Returns when the server has handled all that was sent."""
-        await _ask(self.make_iq_get(queryxmlns="jabber:iq:version", ito=DOMAIN))
+        await ask(self.make_iq_get(queryxmlns="jabber:iq:version", ito=DOMAIN))
 
     async def admit(self, room: str, *others: str) -> None:
         """Invites these JIDs into the room, with which a moderator lets in who waits in the lobby; returns when handled.
@@ -196,9 +198,9 @@ class Person(slixmpp.ClientXMPP):
         x = ET.SubElement(message.xml, f"{{{MUC}#user}}x")
         for other in others:
             ET.SubElement(x, f"{{{MUC}#user}}invite", to=other)
-        await self.ask(message)
+        await self.deliver(message)
 
-    async def ask(self, message: Any) -> None:
+    async def deliver(self, message: Any) -> None:
         """Sends a message; raises RefusedError if it comes back as an error before the server has handled what follows."""
         refused: list[RefusedError] = []
 
@@ -221,7 +223,13 @@ class Person(slixmpp.ClientXMPP):
         message = self.make_message(mto=MUC_DOMAIN)
         attributes = {"do": deed, "room": room_jid(room), "jid": other.boundjid.bare if other else ""}
         message.xml.append(ET.Element(f"{CLIENT}meddle", attributes))
-        await self.ask(message)
+        await self.deliver(message)
+
+    async def say_to_meddler(self, text: str) -> None:
+        """Has the meddling plugin log this text."""
+        message = self.make_message(mto=MUC_DOMAIN)
+        message.xml.append(ET.Element(f"{CLIENT}meddle", {"do": "say", "jid": text}))
+        await self.deliver(message)
 
     async def configure(self, room: str, **fields: str) -> None:
         """Submits the room's configuration with these fields (muc#roomconfig_ before each); raises RefusedError."""
@@ -230,7 +238,7 @@ class Person(slixmpp.ClientXMPP):
         values = {"FORM_TYPE": f"{MUC}#roomconfig"} | {f"muc#roomconfig_{name}": fields[name] for name in fields}
         for name, value in values.items():
             ET.SubElement(ET.SubElement(form, f"{{{DATA}}}field", var=name), f"{{{DATA}}}value").text = value
-        await _ask(iq)
+        await ask(iq)
 
     async def register(self, room: str, nick: str) -> None:
         """Reserves a nickname in the room (XEP-0045, 7.10); raises RefusedError."""
@@ -238,25 +246,25 @@ class Person(slixmpp.ClientXMPP):
         form = ET.SubElement(ET.SubElement(iq.xml, "{jabber:iq:register}query"), f"{{{DATA}}}x", type="submit")
         for name, value in (("FORM_TYPE", f"{MUC}#register"), ("muc#register_roomnick", nick)):
             ET.SubElement(ET.SubElement(form, f"{{{DATA}}}field", var=name), f"{{{DATA}}}value").text = value
-        await _ask(iq)
+        await ask(iq)
 
     async def administer(self, room: str, **item: str) -> None:
         """Sends a muc#admin item, such as affiliation="owner" jid=...; raises RefusedError."""
         iq = self.make_iq_set(ito=room_jid(room))
         query = ET.SubElement(iq.xml, f"{{{MUC}#admin}}query")
         ET.SubElement(query, f"{{{MUC}#admin}}item", dict(item))
-        await _ask(iq)
+        await ask(iq)
 
     async def destroy(self, room: str) -> None:
         """Ends the room as its owner."""
         iq = self.make_iq_set(ito=room_jid(room))
         ET.SubElement(ET.SubElement(iq.xml, f"{{{MUC}#owner}}query"), f"{{{MUC}#owner}}destroy")
-        await _ask(iq)
+        await ask(iq)
 
     async def room_exists(self, room: str) -> bool:
         iq = self.make_iq_get(queryxmlns="http://jabber.org/protocol/disco#info", ito=room_jid(room))
         try:
-            await _ask(iq)
+            await ask(iq)
         except RefusedError as error:
             if error.condition != "item-not-found":
                 raise
@@ -268,9 +276,10 @@ class Person(slixmpp.ClientXMPP):
         return self.seen[f"{room_jid(room)}/{(other or self).nick}"]
 
 
-async def _ask(iq: Any) -> None:
+async def ask(iq: Any) -> Any:
+    """Sends an IQ and returns the answer; raises RefusedError."""
     try:
-        await iq.send(timeout=10)
+        return await iq.send(timeout=PATIENCE)
     except IqError as error:
         raise _refusal(error.iq.xml) from None
 

@@ -1,0 +1,213 @@
+"""What a client can ask of the rooms of a call: one function for each row of the table in docs/rooms.md.
+
+Each takes the scene and the actor, does the act, and raises RefusedError if it was refused.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from tests.prosody.configuration import BREAKOUT_DOMAIN, DOMAIN, END_DOMAIN, FOCUS, INTERNAL_DOMAIN
+from tests.prosody.people import CLIENT, DATA, MUC, Person, RefusedError, ask, lobby_jid, room_jid
+from tests.prosody.scene import Scene
+
+Act = Callable[[Scene, Person], Awaitable[None]]
+
+ELSEWHERE = f"somebody-else@{DOMAIN}"
+
+
+async def _enter(person: Person, place: str, nick: str | None = None) -> None:
+    if nick is None and f"{room_jid(place)}/{person.nick}" in person.seen:
+        await person.leave(place)
+    await person.enter(place, nick)
+
+
+def _enters(place: Callable[[Scene], str], nick: str | None = None) -> Act:
+    return lambda scene, actor: _enter(actor, place(scene), nick)
+
+
+def _asks_for(place: Callable[[Scene], str]) -> Act:
+    return lambda scene, actor: actor.request_any(place(scene))
+
+
+def _item(place: Callable[[Scene], str], **item: Callable[[Scene], str]) -> Act:
+    return lambda scene, actor: actor.administer(place(scene), **{name: value(scene) for name, value in item.items()})
+
+
+def _always(text: str) -> Callable[[Scene], str]:
+    return lambda _: text
+
+
+def _room(scene: Scene) -> str:
+    return scene.room
+
+
+def _lobby(scene: Scene) -> str:
+    return lobby_jid(scene.room)
+
+
+def _breakout(scene: Scene) -> str:
+    return scene.breakout
+
+
+def _victim(scene: Scene) -> str:
+    return scene.victim.boundjid.bare
+
+
+def _victims_nick(scene: Scene) -> str:
+    return scene.victim.nick
+
+
+def _knocker(scene: Scene) -> str:
+    return scene.knocker.boundjid.bare
+
+
+def _reserves(place: Callable[[Scene], str]) -> Act:
+    return lambda scene, actor: actor.register(place(scene), "reserved")
+
+
+def _invites(place: Callable[[Scene], str], whom: Callable[[Scene], str]) -> Act:
+    return lambda scene, actor: actor.admit(place(scene), whom(scene))
+
+
+def _configures(place: Callable[[Scene], str], **fields: str) -> Act:
+    return lambda scene, actor: actor.configure(place(scene), **fields)
+
+
+def _destroys(place: Callable[[Scene], str]) -> Act:
+    return lambda scene, actor: actor.destroy(place(scene))
+
+
+async def _change_nick_to_focus(scene: Scene, actor: Person) -> None:
+    if f"{room_jid(scene.room)}/{actor.nick}" not in actor.seen:
+        raise RefusedError("not-acceptable", "not inside")
+    await actor.enter(scene.room, "focus")
+
+
+async def _read(scene: Scene, actor: Person, xmlns: str) -> None:
+    iq = actor.make_iq_get(ito=room_jid(scene.room))
+    query = ET.SubElement(iq.xml, f"{{{xmlns}}}query")
+    if xmlns.endswith("#admin"):
+        ET.SubElement(query, f"{{{xmlns}}}item", affiliation="member")
+    await ask(iq)
+
+
+async def _set_picture(scene: Scene, actor: Person) -> None:
+    iq = actor.make_iq_set(ito=room_jid(scene.room))
+    ET.SubElement(iq.xml, "{vcard-temp}vCard")
+    await ask(iq)
+
+
+def _message(actor: Person, to: str, kind: Any = "normal") -> Any:
+    return actor.make_message(mto=to, mtype=kind)
+
+
+async def _ask_for_voice(scene: Scene, actor: Person) -> None:
+    message = _message(actor, room_jid(scene.room))
+    form = ET.SubElement(message.xml, f"{{{DATA}}}x", type="submit")
+    for name, value in (("FORM_TYPE", f"{MUC}#request"), ("muc#role", "participant")):
+        ET.SubElement(ET.SubElement(form, f"{{{DATA}}}field", var=name), f"{{{DATA}}}value").text = value
+    await actor.deliver(message)
+
+
+async def _decline(scene: Scene, actor: Person) -> None:
+    message = _message(actor, room_jid(scene.room))
+    ET.SubElement(ET.SubElement(message.xml, f"{{{MUC}#user}}x"), f"{{{MUC}#user}}decline", to=ELSEWHERE)
+    await actor.deliver(message)
+
+
+async def _write(scene: Scene, actor: Person, to: str, kind: str) -> None:
+    message = _message(actor, to, kind)
+    message["body"] = "a word"
+    await actor.deliver(message)
+
+
+async def _end_by_component(scene: Scene, actor: Person) -> None:
+    message = _message(actor, END_DOMAIN)
+    message.xml.append(ET.Element(f"{CLIENT}end_conference", room=room_jid(scene.room)))
+    await actor.deliver(message)
+
+
+async def _add_breakout_room(scene: Scene, actor: Person) -> None:
+    message = _message(actor, BREAKOUT_DOMAIN)
+    jid = f"{secrets.token_hex(8)}@{BREAKOUT_DOMAIN}"
+    message.xml.append(ET.Element(f"{CLIENT}breakout_rooms", jid=jid, main=room_jid(scene.room)))
+    await actor.deliver(message)
+    await actor.request_any(jid)  # jicofo is not asked for a room that there is not
+
+
+_owner, _admin, _member = _always("owner"), _always("admin"), _always("member")
+_none, _outcast, _focus = _always("none"), _always("outcast"), _always(FOCUS)
+
+ACTS: dict[tuple[str, str], Act] = {
+    ("enter", "room"): _enters(_room),
+    ("enter as `focus`", "room"): _enters(_room, "focus"),
+    ("change the nickname to `focus`", "room"): _change_nick_to_focus,
+    ("ask jicofo for it", "room"): _asks_for(lambda scene: room_jid(scene.room)),
+    ("write to all", "room"): lambda scene, actor: _write(scene, actor, room_jid(scene.room), "groupchat"),
+    ("write to one", "room"): lambda scene, actor: _write(
+        scene, actor, f"{room_jid(scene.room)}/{scene.victim.nick}", "chat"
+    ),
+    ("admit by invitation", "room"): _invites(_room, _knocker),
+    ("admit by membership", "room"): _item(_room, affiliation=_member, jid=_knocker),
+    ("mute", "room"): _item(_room, role=_always("visitor"), nick=_victims_nick),
+    ("remove", "room"): _item(_room, role=_none, nick=_victims_nick),
+    ("ban", "room"): _item(_room, affiliation=_outcast, jid=_victim),
+    ("switch the lobby off", "room"): _configures(_room, membersonly="false"),
+    ("set a password", "room"): _configures(_room, roomsecret="a-password", passwordprotectedroom="true"),
+    ("read the list of members", "room"): lambda scene, actor: _read(scene, actor, f"{MUC}#admin"),
+    ("read the configuration", "room"): lambda scene, actor: _read(scene, actor, f"{MUC}#owner"),
+    ("end it", "room"): _destroys(_room),
+    ("end it by Jitsi's component", "room"): _end_by_component,
+    ("make a breakout room", "room"): _add_breakout_room,
+    ("ask to speak", "room"): _ask_for_voice,
+    ("make an owner", "room"): _item(_room, affiliation=_owner, jid=_victim),
+    ("make an admin", "room"): _item(_room, affiliation=_admin, jid=_victim),
+    ("make a moderator", "room"): _item(_room, role=_always("moderator"), nick=_victims_nick),
+    ("make a member of who is elsewhere", "room"): _item(_room, affiliation=_member, jid=_always(ELSEWHERE)),
+    ("ban who is elsewhere", "room"): _item(_room, affiliation=_outcast, jid=_always(ELSEWHERE)),
+    ("ban a whole host", "room"): _item(_room, affiliation=_outcast, jid=_always(DOMAIN)),
+    ("invite who is elsewhere", "room"): _invites(_room, _always(ELSEWHERE)),
+    ("decline an invitation", "room"): _decline,
+    ("remove jicofo", "room"): _item(_room, role=_none, nick=_always("focus")),
+    ("demote jicofo", "room"): _item(_room, affiliation=_member, jid=_focus),
+    ("reserve a nickname", "room"): _reserves(_room),
+    ("reserve a moderator's nickname", "room"): _item(
+        _room, affiliation=_member, jid=_victim, nick=lambda scene: scene.host.nick
+    ),
+    ("change another setting", "room"): _configures(_room, publicroom="true"),
+    ("set its picture", "room"): _set_picture,
+    ("enter", "lobby"): _enters(_lobby),
+    ("enter as `focus`", "lobby"): _enters(_lobby, "focus"),
+    ("remove", "lobby"): _item(_lobby, role=_none, nick=lambda scene: scene.knocker.nick),
+    ("make an owner", "lobby"): _item(_lobby, affiliation=_owner, jid=_knocker),
+    ("make a moderator", "lobby"): _item(_lobby, role=_always("moderator"), nick=lambda scene: scene.knocker.nick),
+    ("admit by invitation", "lobby"): _invites(_lobby, _knocker),
+    ("reserve a nickname", "lobby"): _reserves(_lobby),
+    ("switch the lobby off", "lobby"): _configures(_lobby, membersonly="false"),
+    ("end it", "lobby"): _destroys(_lobby),
+    ("enter", "breakout room"): _enters(_breakout),
+    ("enter as `focus`", "breakout room"): _enters(_breakout, "focus"),
+    ("ask jicofo for it", "breakout room"): _asks_for(_breakout),
+    ("remove", "breakout room"): _item(_breakout, role=_none, nick=lambda scene: scene.sitter.nick),
+    ("make an owner", "breakout room"): _item(
+        _breakout, affiliation=_owner, jid=lambda scene: scene.sitter.boundjid.bare
+    ),
+    ("make an admin", "breakout room"): _item(
+        _breakout, affiliation=_admin, jid=lambda scene: scene.sitter.boundjid.bare
+    ),
+    ("make a moderator", "breakout room"): _item(
+        _breakout, role=_always("moderator"), nick=lambda scene: scene.sitter.nick
+    ),
+    ("admit by invitation", "breakout room"): _invites(_breakout, _knocker),
+    ("reserve a nickname", "breakout room"): _reserves(_breakout),
+    ("switch the lobby off", "breakout room"): _configures(_breakout, membersonly="false"),
+    ("end it", "breakout room"): _destroys(_breakout),
+    ("ask jicofo for an invented breakout room", "service rooms"): _asks_for(_always(f"invented@{BREAKOUT_DOMAIN}")),
+    ("ask jicofo for the bridges' room", "service rooms"): _asks_for(_always(f"jvbbrewery@{INTERNAL_DOMAIN}")),
+    ("enter the bridges' room", "service rooms"): _enters(_always(f"jvbbrewery@{INTERNAL_DOMAIN}")),
+    ("enter jicofo's test room", "service rooms"): _enters(_always("__jicofo-health-check-1")),
+}
