@@ -18,12 +18,14 @@ function deeds.moderator(room, who)
 	end
 end
 
+function deeds.say(_, text) module:log("error", "the meddler says %s", text) end
+
 function deeds.open(room) room:set_members_only(false) end
 
 module:hook("message/host", function(event)
 	local meddle = event.stanza:get_child("meddle")
 	if not meddle then return end
-	deeds[meddle.attr["do"]](muc.get_room_from_jid(meddle.attr.room), meddle.attr.jid)
+	deeds[meddle.attr["do"]](meddle.attr.room and muc.get_room_from_jid(meddle.attr.room), meddle.attr.jid)
 	return true
 end, 100)
 
