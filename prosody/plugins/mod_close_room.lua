@@ -73,29 +73,39 @@ local function fire(name, room_jid, left_at)
 	)
 end
 
--- Where destroying a room fails: everybody is told, and Prosody forgets it.
-local function remove_by_force(room, reason)
+-- Full JID -> nickname (as a JID) of all who are in.
+local function sessions_in(room)
+	local sessions = {}
 	for nick, occupant in room:each_occupant() do
 		for full_jid in occupant:each_session() do
-			local presence = st.presence({ type = "unavailable", from = nick, to = full_jid })
-				:tag("x", { xmlns = "http://jabber.org/protocol/muc#user" })
-				:tag("item", { affiliation = "none", role = "none" })
-				:up()
-				:tag("status", { code = "110" })
-				:up()
-				:tag("destroy")
-				:text_tag("reason", reason)
-			guarded("send the end of", room.jid, module.send, module, presence)
+			sessions[full_jid] = nick
 		end
+	end
+	return sessions
+end
+
+-- Where destroying a room fails, which may have been in the middle: all who were in are told, and Prosody forgets it.
+local function remove_by_force(room, sessions, reason)
+	for full_jid, nick in pairs(sessions) do
+		local presence = st.presence({ type = "unavailable", from = nick, to = full_jid })
+			:tag("x", { xmlns = "http://jabber.org/protocol/muc#user" })
+			:tag("item", { affiliation = "none", role = "none" })
+			:up()
+			:tag("status", { code = "110" })
+			:up()
+			:tag("destroy")
+			:text_tag("reason", reason)
+		guarded("send the end of", room.jid, module.send, module, presence)
 	end
 	muc.forget_room(room)
 	muc.delete_room(room)
 end
 
 local function destroy(room, reason)
-	local lobby, breakouts = nil, {}
+	local lobby, breakouts, sessions = nil, {}, {}
 	guarded("find the rooms of", room.jid, function()
 		lobby, breakouts = call_rooms.lobby(room), call_rooms.breakout_rooms(room)
+		sessions = sessions_in(room)
 	end)
 	guarded("destroy", room.jid, function()
 		room:set_persistent(false)
@@ -103,7 +113,7 @@ local function destroy(room, reason)
 	end)
 	if muc.get_room_from_jid(room.jid) ~= room then return end
 	note("destroy", room.jid, "it was there still")
-	guarded("remove by force", room.jid, remove_by_force, room, reason)
+	guarded("remove by force", room.jid, remove_by_force, room, sessions, reason)
 	breakouts[#breakouts + 1] = lobby
 	for _, other in ipairs(breakouts) do
 		guarded("destroy " .. other.jid .. " of", room.jid, other.destroy, other, nil, reason)

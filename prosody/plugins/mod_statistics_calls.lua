@@ -172,7 +172,7 @@ end
 
 function module.load()
 	if not module.reloading then
-		spool.remove_scratch()
+		spool.tidy_up()
 		find_left_behind()
 	end
 	module:add_timer(HEARTBEAT, function()

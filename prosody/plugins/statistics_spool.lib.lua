@@ -46,40 +46,52 @@ local function text_of(record)
 	}
 end
 
-local function write(record, kind)
-	local scratch = path(record.id, "new")
-	local file, problem = io.open(scratch, "w")
+local function write_text(file_path, text)
+	local file, problem = io.open(file_path, "w")
 	if not file then return nil, problem end
-	local done, write_problem = file:write(text_of(record))
+	local done, write_problem = file:write(text)
 	local closed, close_problem = file:close()
-	if not done or not closed then
-		os.remove(scratch)
-		return nil, write_problem or close_problem
+	return done and closed, write_problem or close_problem
+end
+
+-- A file that takes another one's place is on the disk before the rename is (ext4: auto_da_alloc); one that takes no
+-- place may be empty after a power cut half a minute later. So there always is one to replace.
+local function write(record)
+	local scratch, target = path(record.id, "new"), path(record.id, "call")
+	local placeholder, problem = io.open(target, "a")
+	if not placeholder then return nil, problem end
+	placeholder:close()
+	local done
+	done, problem = write_text(scratch, text_of(record))
+	if done then
+		done, problem = os.rename(scratch, target)
 	end
-	return os.rename(scratch, path(record.id, kind))
+	if not done then
+		os.remove(scratch)
+		if lfs.attributes(target, "size") == 0 then os.remove(target) end
+	end
+	return done, problem
 end
 
 local steps = {}
 
 function steps.call(record)
-	local done, problem = write(record, "call")
+	local done, problem = write(record)
 	if done then written[record.id] = text_of(record) end
 	return done, problem
 end
 
 function steps.event(record)
 	local function rename() return os.rename(path(record.id, "call"), path(record.id, "event")) end
-	local done, problem = written[record.id] == text_of(record) and rename(), nil
-	if not done then
-		done, problem = write(record, "event")
-	end
-	if not done then
-		rename() -- the time may wait, but not that the call is over
-		return nil, problem
+	if written[record.id] ~= text_of(record) then
+		local done, problem = steps.call(record)
+		if not done then
+			rename() -- the time may wait, but not that the call is over
+			return nil, problem
+		end
 	end
 	written[record.id] = nil
-	remove(record.id, "call")
-	return true
+	return rename()
 end
 
 function steps.gone(record)
@@ -209,11 +221,16 @@ function lib.list(kind)
 	return records, complete
 end
 
--- What a write that was cut off left behind. To be called before anything is written.
-function lib.remove_scratch()
+-- What a write that was cut off left behind: a whole record takes the place of the empty file that was made for it, and
+-- all else goes. To be called before anything is written.
+function lib.tidy_up()
 	local called, names = pcall(names_of, "new")
 	for _, entry in ipairs(called and names or {}) do
-		os.remove(directory .. "/" .. entry.name)
+		local scratch, target = directory .. "/" .. entry.name, path(entry.id, "call")
+		local is_whole = read(entry.name, entry.id, "new") ~= nil
+		if not (is_whole and lfs.attributes(target, "size") == 0 and os.rename(scratch, target)) then
+			os.remove(scratch)
+		end
 	end
 end
 

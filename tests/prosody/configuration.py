@@ -49,6 +49,7 @@ class Setup:
     lobby: bool = False
     breakout_rooms: bool = False
     meddler: bool = False
+    broken: tuple[str, ...] = ()  # modules of ours that raise an error as they are loaded
     log_level: str = "debug"
     focus_creates_rooms: bool = True
     options: Mapping[str, str | int | float] = field(default_factory=dict)

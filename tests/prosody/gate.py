@@ -18,10 +18,28 @@ ANSWERS = {
 }
 
 
+# What no HTTP server says: sent as it stands, and the connection closed.
+MALFORMED = {
+    "nothing": b"",
+    "no HTTP": b"\x00\xff\xfe garbage \r\n\r\n",
+    "a status that is no number": b"HTTP/1.1 OK fine\r\n\r\n",
+    "a status of its own": b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
+    "a header without end": b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nX: " + b"x" * 70000,
+    "a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}",
+    "a body cut short": b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"routed":true}',
+    "bad chunks": b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{"routed":true}\r\n',
+    "an empty body": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "a list": b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n[true]",
+    "routed as text": b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"routed":"true"}',
+    "a deep nest": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"[" * 100000,
+    "elsewhere": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+}
+
+
 class Gate:
     """Closed (connections refused) until `open`; then `faults` befall the requests one after the other, first to last.
 
-    A fault is a key of ANSWERS, "cut" (no answer), "hang" (an answer that never comes) or "slow" (a good answer after a
+    A fault is a key of ANSWERS or MALFORMED, "cut" (no answer), "hang" (an answer that never comes) or "slow" (a good answer after a
     second). Requests beyond the list, and slow ones, reach RabbitMQ.
     """
 
@@ -30,6 +48,7 @@ class Gate:
         self.port = free_port()
         self.faults: list[str] = []
         self.seen: list[str] = []
+        self.bodies: list[bytes] = []
         self.closing = threading.Event()
         self._server: ThreadingHTTPServer | None = None
 
@@ -63,9 +82,14 @@ class Gate:
         body = request.rfile.read(int(request.headers["Content-Length"]))
         fault = self.faults.pop(0) if self.faults else ""
         self.seen.append(fault)
+        self.bodies.append(body)
         if fault == "hang":
             self.closing.wait(30)
         if fault in ("hang", "cut"):
+            request.close_connection = True
+            return
+        if fault in MALFORMED:
+            request.wfile.write(MALFORMED[fault])
             request.close_connection = True
             return
         if fault == "slow":

@@ -121,6 +121,8 @@ class Prosody:
         """Writes the modules and the configuration into the directory."""
         for source, name in ((PLUGINS, "plugins"), (STAND_IN, "stand_in")):
             shutil.copytree(source, self.directory / name, dirs_exist_ok=True)
+        for name in self.setup.broken:
+            (self.directory / "plugins" / f"mod_{name}.lua").write_text('error "broken by a test"\n')
         (self.directory / "conf.d").mkdir(exist_ok=True)
         (self.directory / "prosody.cfg.lua").write_text(main_file(self.setup, self.inside))
         (self.directory / "conf.d" / "statistics.cfg.lua").write_text(statistics_file(self.setup))
@@ -139,7 +141,7 @@ class Prosody:
         assert self.process is not None
         if self.process.poll() is not None:
             raise RuntimeError(f"Prosody ended with {self.process.returncode}\n{self._tail()}")
-        return http_get(f"http://127.0.0.1:{self.setup.http_port}/health") is not None
+        return self.is_healthy()
 
     def _tail(self) -> str:
         console = (self.directory / "console.log").read_text(errors="replace")
@@ -175,6 +177,9 @@ class Prosody:
     def reload_modules(self, *names: str) -> None:
         for name in names:
             self.ctl("shell", "module", "reload", name)
+
+    def is_healthy(self) -> bool:
+        return http_get(f"http://127.0.0.1:{self.setup.http_port}/health") is not None
 
     def backlog(self) -> dict[str, Any]:
         """What GET /statistics_backlog says."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.prosody.gate import ANSWERS, Gate
+from tests.prosody.gate import ANSWERS, MALFORMED, Gate
 from tests.prosody.servers import Prosody, RabbitMQ, http_get
 from tests.prosody.stage import Consumer, MakeProsody, Stage, stop_event, until
 
@@ -70,10 +70,10 @@ async def test_whatever_goes_wrong_first_the_event_arrives_once(
     prosody, room = make_prosody(gate.broker, timeout=1, options=EAGER), new_room()
     await hold_calls(prosody, [room])
     await until(lambda: "no connection" in prosody.log, "a refused connection")
-    faults = ["cut", "hang", *ANSWERS]
+    faults = ["cut", "hang", *ANSWERS, *MALFORMED]
     gate.faults = list(faults)
     gate.open()
-    assert json.loads(await consumer.just_one(room, prosody))["videoCallUuid"] == room
+    assert json.loads(await consumer.just_one(room, prosody, 60))["videoCallUuid"] == room
     assert gate.seen == [*faults, ""]
     pauses = [float(pause) for pause in re.findall(r"next attempt in ([\d.]+) seconds", prosody.log)]
     assert pauses[:4] == [0.1, 0.2, 0.4, 0.5]
@@ -83,12 +83,18 @@ async def test_whatever_goes_wrong_first_the_event_arrives_once(
     for hidden in (gate.broker.password, base64.b64encode(f"publisher:{gate.broker.password}".encode()).decode()):
         assert hidden not in prosody.log
     assert not list(prosody.spool.glob("*.event")), "nothing is left on disk"
+    messages = {body.decode() for body in gate.bodies}
+    assert len(messages) == 1, "each attempt says the same, so that a repetition can be recognised"
+    properties = json.loads(messages.pop())["properties"]
+    assert properties["delivery_mode"] == 2
+    assert re.fullmatch(r"\d{14}-[\w-]{8,}", properties["message_id"])
 
 
 async def test_every_event_arrives_once_after_a_broken_broker_and_restarts(
     make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer
 ) -> None:
-    """The real broker is down while calls end and Prosody is restarted, in good order and by a crash."""
+    """The real broker is down while calls end and Prosody is restarted, in good order and by a crash; and it is
+    restarted itself before anybody has taken the events."""
     prosody = make_prosody(rabbitmq.broker, timeout=1, options=EAGER | IMPATIENT)
     rooms = [new_room() for _ in range(4)]
     consumer.take()
@@ -104,6 +110,9 @@ async def test_every_event_arrives_once_after_a_broken_broker_and_restarts(
         assert backlog["oldest_age_seconds"] >= 1
     finally:
         await asyncio.to_thread(rabbitmq.start)
+    await until(lambda: prosody.backlog()["events"] == 0, "all are delivered")
+    await asyncio.to_thread(rabbitmq.stop, signal.SIGTERM)
+    await asyncio.to_thread(rabbitmq.start)
     await consumer.just_one(rooms[-1], prosody)
     arrived = [json.loads(payload)["videoCallUuid"] for payload in consumer.payloads]
     assert arrived == rooms, "each once, in the order in which the calls ended"

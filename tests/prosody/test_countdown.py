@@ -1,0 +1,77 @@
+"""Random sequences of what happens in a call, many at once, with reloads and restarts: nobody unadmitted gets in, each
+room is gone in time, and each call leaves one event.
+
+COUNTDOWN_SEQUENCES says how many (40), COUNTDOWN_SEED makes them the same again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+
+import pytest
+
+from tests.prosody.sequences import TIMEOUT, Sequence
+from tests.prosody.servers import Prosody, RabbitMQ
+from tests.prosody.stage import Consumer, MakeProsody, Stage, until
+
+pytestmark = pytest.mark.prosody
+
+COUNT = int(os.environ.get("COUNTDOWN_SEQUENCES", "40"))
+SEED = int(os.environ.get("COUNTDOWN_SEED", str(secrets.randbelow(10**6))))
+BATCH = max(20, COUNT // 25)
+GRACE = 15  # seconds after a restart in which all who come back are back
+
+OPTIONS = {"conference_restart_grace": GRACE}
+RELOADED = ("token_moderation", "room_lobby", "close_room", "statistics_calls", "statistics_queue")
+
+
+async def reload_at_random(prosody: Prosody, chance: random.Random) -> None:
+    await asyncio.sleep(chance.random() * 5)
+    await asyncio.to_thread(prosody.reload_modules, chance.choice(RELOADED))
+
+
+async def play(prosody: Prosody, sequences: list[Sequence], chance: random.Random, *, restarts: bool) -> None:
+    async with Stage(prosody) as stage:
+        await asyncio.gather(
+            *(one.play(stage, chance.randint(4, 12)) for one in sequences), reload_at_random(prosody, chance)
+        )
+        if not restarts:
+            await asyncio.gather(*(one.finish() for one in sequences))
+            return
+        for one in sequences:
+            one.cut_off()
+        await asyncio.to_thread(prosody.stop, chance.choice([signal.SIGTERM, signal.SIGKILL]))
+    await asyncio.to_thread(prosody.start)
+    async with Stage(prosody) as stage:
+        back = [one for one in sequences if not one.is_given_up()]
+        await asyncio.gather(*(one.come_back(stage) for one in back))
+        await asyncio.gather(*(one.finish() for one in back))
+        await asyncio.sleep(GRACE)
+
+
+async def test_whatever_happens_the_door_holds_and_each_call_leaves_one_event(
+    make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer
+) -> None:
+    """Every other batch is cut by a restart, half of them by a crash."""
+    chance = random.Random(SEED)
+    prosody = make_prosody(
+        rabbitmq.broker, timeout=TIMEOUT, lobby=True, breakout_rooms=True, options=OPTIONS, log_level="info"
+    )
+    unsure = 0
+    for number in range((COUNT + BATCH - 1) // BATCH):
+        names = [f"s{SEED}-{number}-{index}" for index in range(min(BATCH, COUNT - number * BATCH))]
+        sequences = [Sequence(name, chance.randrange(10**9)) for name in names]
+        await play(prosody, sequences, chance, restarts=number % 2 == 1)
+        await until(lambda: prosody.backlog()["events"] == 0, "all events are delivered", 30)
+        await asyncio.sleep(0.5)
+        for one in sequences:
+            events = len(consumer.of(one.room))
+            unsure += one.is_unsure
+            allowed = {one.calls, one.calls + 1} if one.is_unsure else {one.calls}
+            assert events in allowed, f"seed {SEED}, {one.room}: {events} events of {one.calls} calls: {one.steps}"
+    assert unsure <= COUNT / 10, "the machine is too slow for this test"
+    assert "traceback" not in prosody.log.lower()
