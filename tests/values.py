@@ -26,6 +26,7 @@ DOMAIN: Final = {
     "bindAddress": "0.0.0.0,::",
     "jvbBindAddress": "0.0.0.0,::",
     "dockerHostAddress": "203.0.113.10,10.1.2.3,2001:0DB8::00A",
+    "embeddedBy": "https://app.example.org",
 }
 """A public name with a public IPv4, a private and a public IPv6 address."""
 

@@ -172,6 +172,11 @@ class Settings:
         checks.boolean, "true", env="ENABLE_PREJOIN_PAGE", doc="a page to try camera and microphone before the call"
     )
     enable_close_page: bool = setting(checks.boolean, "true", env="ENABLE_CLOSE_PAGE", doc="a page after the call")
+    embedded_by: tuple[str, ...] | None = optional_setting(
+        checks.embedding_origins,
+        example="https://app.example.org",
+        doc="origins whose pages may show the page in a frame; self: none but its own; unset: any",
+    )
 
     jicofo_component_secret: Secret | None = secret_setting(
         checks.password,

@@ -130,6 +130,11 @@ class DockerHost:
             ],
             tmpfs=dict(spec.tmpfs),
             read_only=spec.read_only,
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=sorted(spec.capabilities) or None),
+            security_opts=[] if spec.gains_capabilities else ["no-new-privileges:true"],
+            memory=spec.memory,
+            # Without it there is as much swap again, and a difference after each refresh.
+            memory_swap=spec.memory,
             healthcheck=_healthcheck(spec.health),
             wait=spec.awaited,
             wait_timeout=spec.health.deadline if spec.awaited else None,

@@ -60,6 +60,7 @@ def facts(settings: Settings, specs: Iterable[ContainerSpec]) -> dict[str, Any]:
         "timeouts": {"conference": settings.conference_timeout},
         "ports": _ports(settings),
         "images": {spec.role: spec.image for spec in specs},
+        "memory": {spec.role: spec.memory for spec in specs},
     }
 
 

@@ -105,6 +105,12 @@ class ContainerSpec:
     """UID:GID instead of the image's own user."""
     environment: Mapping[str, Value]
     health: HealthSpec
+    memory: int
+    """MiB that it may have, its tmpfs included; it gets no swap."""
+    capabilities: tuple[str, ...] = ()
+    """Kernel capabilities (capabilities(7)) that it may have; all others are taken from it."""
+    gains_capabilities: bool = False
+    """Whether its program has those from its file, as one that is not root's must; nothing may gain any otherwise."""
     networks: tuple[str, ...] = (topology.NETWORK,)
     host_network: bool = False
     """Shares the host's own network: `networks`, `aliases` and `ports` are empty then."""
@@ -155,7 +161,7 @@ class ContainerSpec:
         return hashlib.sha256(json.dumps(_seen(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
-_UNSEEN: Final = ("restart", "stop_grace", "starts_after", "awaited", "needs", "replaced_with", "deadline")
+_UNSEEN: Final = ("restart", "stop_grace", "starts_after", "awaited", "needs", "replaced_with", "deadline", "memory")
 """Fields that Docker applies to a running container, or never gets."""
 
 

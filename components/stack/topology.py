@@ -68,5 +68,6 @@ EMBEDDED_RABBIT_URL: Final = (
     f"http://{RABBITMQ}:{RABBITMQ_MANAGEMENT_PORT}/api/exchanges/%2F/{STATISTICS_EXCHANGE}/publish"
 )
 
-TMPFS: Final = {"/run": "size=16M,mode=1750,exec", "/tmp": "size=16M,mode=1777,noexec"}
-"""What the images need writable besides their volumes."""
+TMPFS: Final = {"/run": "size=16M,mode=0750,uid=1000,gid=1000,exec", "/tmp": "size=16M,mode=1777,noexec"}
+"""What the images need writable besides their volumes. Their init (s6-overlay) wants /run to be its user's; where it is
+root's, it takes a set-uid helper to change that, which no-new-privileges forbids."""

@@ -23,9 +23,10 @@ def render(settings: Settings, warnings: Sequence[str]) -> str:
     """The screen, with these warnings."""
     plan = blueprint(settings)
     lines = [f"Plan of stack {settings.stack!r}: {settings.public_url.origin}, {_where(settings)}", ""]
-    lines += _table(("SERVICE", "IMAGE", "PORTS", "HEALTHY WHEN", "MEMORY", "VOLUMES"), map(_row, plan.containers))
+    lines += _table(("SERVICE", "IMAGE", "PORTS", "HEALTHY WHEN", "AT MOST", "VOLUMES"), map(_row, plan.containers))
     lines.append("")
     for label, texts in (
+        ("Memory", [f"{sum(spec.memory for spec in plan.containers)} MiB at most (docs/hardening.md)"]),
         ("Generated", _generated(plan)),
         ("Your own", _own(plan)),
         ("Open to", _open(settings)),
@@ -61,7 +62,7 @@ def _row(spec: ContainerSpec) -> tuple[str, ...]:
         spec.image,
         _ports(spec),
         _health(spec.health),
-        _memory(spec),
+        f"{spec.memory} MiB",
         ", ".join(one.name for one in spec.volumes) or "-",
     )
 
@@ -77,12 +78,6 @@ def _health(health: HealthSpec) -> str:
     asked = [word.partition("://")[2] for word in health.command if "://" in word]
     shown = [f":{one.partition('/')[0].rpartition(':')[2]}/{one.partition('/')[2]}" for one in asked]
     return " and ".join(shown) or f":{health.command[-1].rpartition('/')[2]}"
-
-
-def _memory(spec: ContainerSpec) -> str:
-    """Docker's limit; there is none as long as a spec has no such field."""
-    limit = getattr(spec, "memory", None)
-    return str(limit) if limit else "no limit"
 
 
 def _generated(plan: Blueprint) -> Iterator[str]:

@@ -152,6 +152,9 @@ def test_networks_and_volumes_say_which_stack_they_belong_to(recording: Recordin
         assert labels(resource)["videobackend.stack"] == "dev", resource.urn
 
 
+CAPABILITIES: Final = {"coturn": ["CAP_NET_BIND_SERVICE"]}
+"""What is not taken from a container."""
+
 CONTAINER_RULES: Final[dict[str, Callable[[Registered], object]]] = {
     "has a health check that is not empty": lambda one: one.inputs["healthcheck"]["tests"][0] in ("CMD", "CMD-SHELL"),
     "is stopped gracefully": lambda one: one.inputs["destroyGraceSeconds"] >= 10,
@@ -169,7 +172,21 @@ CONTAINER_RULES: Final[dict[str, Callable[[Registered], object]]] = {
         not one.inputs.get("mounts") and not any("hostPath" in volume for volume in one.inputs.get("volumes", []))
     ),
     "does not upload into a read-only root": lambda one: not (one.inputs.get("readOnly") and one.inputs.get("uploads")),
-    "has no privileges beyond the default": lambda one: not one.inputs.get("privileged"),
+    "is not privileged": lambda one: not one.inputs.get("privileged"),
+    "has no capabilities but what its role needs": lambda one: (
+        one.inputs["capabilities"]["drops"] == ["ALL"]
+        and one.inputs["capabilities"].get("adds", []) == CAPABILITIES.get(one.name.rpartition("-")[2], [])
+    ),
+    "can gain no privileges": lambda one: one.inputs["securityOpts"] == ["no-new-privileges:true"],
+    "has a memory limit, and no swap beyond it": lambda one: (
+        256 <= one.inputs["memory"] == one.inputs["memorySwap"] <= 4096
+    ),
+    "has a read-only root where nothing is uploaded": lambda one: (
+        bool(one.inputs.get("readOnly")) is not bool(one.inputs.get("uploads"))
+    ),
+    "may write to /run as its user where it has one": lambda one: (
+        "/run" not in one.inputs["tmpfs"] or "mode=0750,uid=1000,gid=1000" in one.inputs["tmpfs"]["/run"]
+    ),
 }
 
 

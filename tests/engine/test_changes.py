@@ -60,6 +60,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "enableBreakoutRooms": {"enableBreakoutRooms": True},
     "enablePrejoinPage": {"enablePrejoinPage": False},
     "enableClosePage": {"enableClosePage": False},
+    "embeddedBy": {"embeddedBy": "self"},
     "enableStatistics": {"enableStatistics": False},
     "rabbitMq": {"rabbitMq": "embedded", **NO_BROKER},
     "rabbitUrl": {"rabbitUrl": "https://mq.example.org:15671/api/exchanges/%2F/another/publish"},

@@ -158,9 +158,21 @@ def test_network_and_volumes_carry_the_stack_label(running: Workspace) -> None:
 @pytest.mark.parametrize("role", ["jvb", "jicofo"])
 def test_jvb_and_jicofo_can_write_to_tmp_and_run_only(running: Workspace, role: str) -> None:
     name = f"videobackend-{running.stack}-{role}"
-    docker("exec", name, "touch", "/tmp/probe", "/run/probe")
+    docker("exec", "--user", "1000:1000", name, "touch", "/tmp/probe", "/run/probe")
     with pytest.raises(AssertionError, match="Read-only file system"):
         docker("exec", name, "touch", "/bin/probe")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_container_has_no_capability_and_can_gain_none_and_has_its_memory_and_no_swap(
+    running: Workspace, containers: dict[str, dict[str, Any]], role: str
+) -> None:
+    status = docker("exec", f"videobackend-{running.stack}-{role}", "cat", "/proc/1/status")
+    found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert {int(found[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {0}
+    assert found["NoNewPrivs"] == "1"
+    host, limit = containers[role]["HostConfig"], spec_of(running, role).memory * 1024 * 1024
+    assert (host["Memory"], host["MemorySwap"]) == (limit, limit)
 
 
 @pytest.mark.parametrize("role", ROLES)

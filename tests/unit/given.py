@@ -138,6 +138,12 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "enableBreakoutRooms": _BOOLEANS,
     "enablePrejoinPage": _BOOLEANS,
     "enableClosePage": _BOOLEANS,
+    "embeddedBy": [
+        ("self", ()),
+        ("https://app.example.org", ("https://app.example.org",)),
+        ("https://App.Example.org/,http://localhost:9001", ("https://app.example.org", "http://localhost:9001")),
+        ("http://192.168.1.5:9000,https://[2001:db8::5]", ("http://192.168.1.5:9000", "https://[2001:db8::5]")),
+    ],
     "jicofoComponentSecret": _PASSWORDS,
     "jicofoAuthPassword": _PASSWORDS,
     "jvbAuthPassword": _PASSWORDS,
@@ -353,6 +359,19 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
     "enableBreakoutRooms": _NO_BOOLEANS,
     "enablePrejoinPage": _NO_BOOLEANS,
     "enableClosePage": _NO_BOOLEANS,
+    "embeddedBy": [
+        *(
+            (text, "self, or origins such as https://app.example.org")
+            for text in ("http://app.example.org", "*", "ftp://a.b")
+        ),
+        ("https://app.example.org/login", "no path, query or fragment"),
+        ("https://user:pass@app.example.org", "no user name or password"),
+        ("self,https://app.example.org", "self, or origins such as"),
+        ("https://a.example.org, https://b.example.org", "no spaces"),
+        ("https://a.example.org;script-src", "self, or origins such as"),
+        ("https://*.example.org", "no path, query or fragment"),
+        ('https://a".example.org', "no path, query or fragment"),
+    ],
     "jicofoComponentSecret": _NO_PASSWORDS,
     "jicofoAuthPassword": _NO_PASSWORDS,
     "jvbAuthPassword": _NO_PASSWORDS,

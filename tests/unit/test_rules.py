@@ -143,12 +143,12 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("no address, local", {}, ["other machines get no audio and video"]),
     (
         "no address, public",
-        {"tls": "self-signed", "publicUrl": "https://video.example.org:8443"},
+        {"tls": "self-signed", "publicUrl": "https://video.example.org:8443", "embeddedBy": "self"},
         ["dockerHostAddress is not set: participants elsewhere"],
     ),
     (
         "private address with a public name",
-        {**LAN, "tls": "self-signed", "publicUrl": "https://video.example.org:8443"},
+        {**LAN, "tls": "self-signed", "publicUrl": "https://video.example.org:8443", "embeddedBy": "self"},
         ["dockerHostAddress 192.168.1.5 is private and publicUrl is public"],
     ),
     ("private and public address", {**DOMAIN, "dockerHostAddress": "10.0.0.1,203.0.113.10"}, []),
@@ -176,6 +176,11 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         "keys of Let's Encrypt that nobody reads",
         {**LAN, "letsencryptEmail": "a@example.org", "letsencryptUseStaging": "true"},
         ["letsencryptEmail has no effect while tls is local-ca", "letsencryptUseStaging has no effect"],
+    ),
+    (
+        "a public name that anybody may embed",
+        {**DOMAIN, "embeddedBy": ""},
+        ["embeddedBy is not set: any site may show the page in a frame"],
     ),
     ("no authentication", {**LAN, "enableAuth": "false"}, ["anybody who knows publicUrl can open rooms"]),
     (

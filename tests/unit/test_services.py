@@ -12,7 +12,7 @@ from components.stack import services
 from components.stack.services.web import custom_config
 from components.stack.spec import ContainerSpec, SecretRef
 from tests.unit.image_variables import PASSED_BUT_UNREAD, READ
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL, load
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
 
 LAN: Final = {"dockerHostAddress": "192.168.1.5"}
 SETTINGS: Final[dict[str, dict[str, str]]] = {
@@ -57,6 +57,9 @@ def test_what_runs_by_default_is_the_reviewed_one(role: str, golden: Callable[[s
         "volumes": {one.name: one.path for one in spec.volumes},
         "tmpfs": dict(spec.tmpfs),
         "read_only": spec.read_only,
+        "memory": spec.memory,
+        "capabilities": [*spec.capabilities],
+        "gains_capabilities": spec.gains_capabilities,
         "starts_after": [*spec.starts_after],
         "awaited": spec.awaited,
         "needs": [*spec.needs],
@@ -305,6 +308,65 @@ def test_time_zone_restart_policy_and_log_rotation_reach_every_service() -> None
     for role, spec in specs(**values).items():
         assert spec.plain_environment["TZ"] == "UTC", role
         assert (spec.restart, spec.log_max_size, spec.log_max_files) == ("always", "1m", 7), role
+
+
+@pytest.mark.parametrize(
+    ("values", "ancestors"),
+    [
+        ({}, None),
+        ({"embeddedBy": "self"}, "frame-ancestors 'self'"),
+        (
+            {"embeddedBy": "https://app.example.org,http://localhost:9001"},
+            "frame-ancestors 'self' https://app.example.org http://localhost:9001",
+        ),
+    ],
+)
+def test_only_those_who_may_embed_the_page_are_its_frames_ancestors(
+    values: dict[str, str], ancestors: str | None
+) -> None:
+    policy = environment("web", **values)["CSP_HEADER"].split("; ")
+    assert [one for one in policy if one.startswith("frame-ancestors")] == ([ancestors] if ancestors else [])
+
+
+def test_the_page_may_talk_to_its_own_host_alone_whatever_a_link_says() -> None:
+    """A link can switch disableThirdPartyRequests off, but not what the browser was told with the page."""
+    policy = dict(one.split(" ", 1) for one in environment("web", **DOMAIN)["CSP_HEADER"].split("; "))
+    assert policy["connect-src"] == "'self' wss://video.example.org data: blob:"
+    assert policy["img-src"] == "'self' data: blob: https://app.example.org"
+    assert "wss://onlineberatung.local:8443" in environment("web")["CSP_HEADER"], "with its port"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_policy_passes_through_nginx_quotes_unharmed(name: str) -> None:
+    assert not set('"\\$\n') & set(environment("web", **SETTINGS[name])["CSP_HEADER"])
+
+
+@pytest.mark.parametrize(("role", "variable"), [("jvb", "VIDEOBRIDGE_MAX_MEMORY"), ("jicofo", "JICOFO_MAX_MEMORY")])
+def test_javas_heap_leaves_room_within_the_containers_memory(role: str, variable: str) -> None:
+    """Threads, code and packets lie beside the heap; the kernel kills what grows beyond the limit."""
+    spec = specs()[role]
+    heap = spec.plain_environment[variable]
+    assert heap.endswith("m")
+    assert 512 <= spec.memory - int(heap[:-1]) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "0"),
+        (DOMAIN, "1"),
+        ({**DOMAIN, "letsencryptUseStaging": "true"}, "0"),
+        ({**DOMAIN, "tls": "self-signed"}, "0"),
+        ({**DOMAIN, "tls": "proxy"}, "0"),
+        ({**DOMAIN, **TLS_OWN}, "1"),
+        (TLS_OWN, "0"),
+    ],
+)
+def test_browsers_are_told_to_take_https_alone_where_a_public_name_has_a_trusted_certificate(
+    values: dict[str, str], told: str
+) -> None:
+    """With one that they refuse they would offer no way on; a local name may be another machine's tomorrow."""
+    assert environment("web", **values)["ENABLE_HSTS"] == told
 
 
 def test_registry_and_release_name_the_images() -> None:

@@ -28,6 +28,7 @@ BASE: Final = ContainerSpec(
     image="ghcr.io/jitsi/web:stable-11146-2",
     environment={"A": "1", "PASSWORD": SecretRef("jvb_auth_password")},
     health=HealthSpec(command=("CMD", "true")),
+    memory=256,
     ports=(PortSpec(internal=80, external=8000, ip="0.0.0.0"),),
     files=(FileSpec(path="/a", content="text"),),
     volumes=(VolumeSpec(name="data", path="/data"),),
@@ -40,6 +41,7 @@ NOT_SEEN: Final[dict[str, Any]] = {
     "starts_after": ("prosody",),
     "awaited": False,
     "needs": ("prosody",),
+    "memory": 512,
     "replaced_with": "prosody",
     "health": HealthSpec(command=("CMD", "true"), deadline=60),
 }
@@ -60,6 +62,8 @@ CHANGED: Final[dict[str, Any]] = {
     "volumes": (VolumeSpec(name="data", path="/other"),),
     "tmpfs": {"/run": "size=2M"},
     "read_only": True,
+    "capabilities": ("CAP_CHOWN",),
+    "gains_capabilities": True,
     "log_max_size": "1g",
     "log_max_files": 9,
 }

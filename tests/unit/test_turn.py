@@ -197,6 +197,17 @@ def test_coturn_shares_the_docker_hosts_network_and_no_other() -> None:
     assert not [one.role for one in others if one.host_network]
 
 
+@pytest.mark.parametrize(
+    ("ports", "gains"),
+    [({}, False), ({"turnPort": "443"}, True), ({"turnsPort": "443"}, True), ({"turnPort": "1024"}, False)],
+)
+def test_coturn_gains_its_capability_for_low_ports_alone(ports: dict[str, str], gains: bool) -> None:
+    """It must be within reach always: the kernel starts no program whose file has one that is not."""
+    spec = specs(**EMBEDDED, **ports)["coturn"]
+    assert spec.capabilities == ("CAP_NET_BIND_SERVICE",)
+    assert spec.gains_capabilities is gains
+
+
 def test_a_renewed_certificate_is_read_again_within_half_a_day() -> None:
     """web renews it weeks before its end; whoever looks every five days may meet the old one after that."""
     (pause,) = [int(word) for word in coturn.RENEWING.replace(";", " ").split() if word.isdigit()]

@@ -259,6 +259,29 @@ def acme_server(text: str) -> str:
     return f"https://{_in_normal_form(host, url_port)}{rest}"
 
 
+def embedding_origins(text: str) -> tuple[str, ...]:
+    """Comma list of origins in their normal form; `self` alone stands for none but the page's own.
+
+    They stand in a header that nginx reads between double quotes, so nothing else passes.
+    """
+    if text == "self":
+        return ()
+    return items(text, "origins, such as https://app.example.org", _embedding_origin, placeholder="https://HOST")
+
+
+@example_from(_over_https, "https://HOST")
+def _embedding_origin(text: str) -> str:
+    allowed = "self, or origins such as https://app.example.org (http for a local name or an address alone)"
+    url, url_port = _split_url(text, allowed)
+    host = (url.hostname or "").lower()
+    if url.path not in ("", "/") or url.query or url.fragment or not is_host(host):
+        raise Invalid(f"{allowed}: no path, query or fragment{_spelled(host)}")
+    public = PublicUrl(host=host, port=443).is_public_name
+    if url.scheme != "https" and (url.scheme != "http" or public):
+        raise Invalid(allowed)
+    return f"{url.scheme}://{_in_normal_form(host, url_port)}"
+
+
 @example_from(_host_alone, "ZONE")
 def dns_zone(text: str) -> str:
     """A DNS zone's name, in lower case, without the final dot."""

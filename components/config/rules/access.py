@@ -1,4 +1,4 @@
-"""Who gets in, and who moderates."""
+"""Who gets in, who moderates, and who may embed the page."""
 
 from __future__ import annotations
 
@@ -33,5 +33,13 @@ def _open(settings: Settings) -> Iterator[str]:
         yield "xmppMucModules lacks create_room: participants can open rooms without a moderator"
 
 
+def _embedding(settings: Settings) -> Iterator[str]:
+    if settings.embedded_by is None and settings.public_url.is_public_name:
+        yield (
+            "embeddedBy is not set: any site may show the page in a frame of its own; "
+            "set it to the origin of your frontend, or to self"
+        )
+
+
 RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_moderators,)
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_open,)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_open, _embedding)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from components.config.settings import Settings
 from components.stack import images, topology
@@ -15,10 +15,17 @@ class Shared(TypedDict):
 
     role: str
     image: str
+    memory: int
     tmpfs: dict[str, str]
     restart: str
     log_max_size: str
     log_max_files: int
+
+
+MEMORY: Final = {topology.WEB: 512, topology.PROSODY: 1024, topology.JICOFO: 1536, topology.JVB: 4096}
+"""MiB. Java's heap (HEAP) is part of it; beside it are threads, code and packets on their way."""
+HEAP: Final = {topology.JICOFO: "1024m", topology.JVB: "3072m"}
+"""jvb's is its own default; jicofo's would be the same and is more than it ever needs."""
 
 
 def shared(settings: Settings, role: str) -> Shared:
@@ -26,6 +33,7 @@ def shared(settings: Settings, role: str) -> Shared:
     return Shared(
         role=role,
         image=images.jitsi(settings, role),
+        memory=MEMORY[role],
         tmpfs=dict(topology.TMPFS),
         restart=settings.restart_policy,
         log_max_size=settings.log_max_size,

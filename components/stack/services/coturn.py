@@ -27,6 +27,9 @@ START: Final = "/etc/coturn/videobackend.sh"
 CERTIFICATE: Final = "/etc/coturn/videobackend.crt"
 PRIVATE_KEY: Final = "/etc/coturn/videobackend.key"
 
+_FIRST_UNPRIVILEGED_PORT: Final = 1024
+"""Linux's default (ip_unprivileged_port_start), which counts in the host's network; within Docker's own it is 0."""
+
 DENIED_PEERS: Final = (
     "0.0.0.0-0.255.255.255",
     "10.0.0.0-10.255.255.255",
@@ -75,6 +78,10 @@ def spec(settings: Settings) -> ContainerSpec:
         command=("sh", START) if shares_volume else ("-c", CONFIG),
         # The private key there is readable for web's user alone.
         user=web.USER if shares_volume else None,
+        memory=512,
+        # turnserver's file has it, and the kernel starts no program whose capabilities are out of reach.
+        capabilities=("CAP_NET_BIND_SERVICE",),
+        gains_capabilities=min(turn.port, turn.tls_port or turn.port) < _FIRST_UNPRIVILEGED_PORT,
         environment={"TZ": settings.time_zone},
         health=tcp_health(turn.port, str(relay.address)),
         networks=(),

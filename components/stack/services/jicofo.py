@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services.common import flag, http_health, shared
+from components.stack.services.common import HEAP, flag, http_health, shared
 from components.stack.spec import ContainerSpec, SecretRef, Value
 
 
@@ -35,6 +35,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "JICOFO_ENABLE_AUTH": flag(settings.enable_auth and not moderation),
         "JICOFO_AUTH_PASSWORD": SecretRef("jicofo_auth_password"),
         "JICOFO_ENABLE_HEALTH_CHECKS": "1",
+        "JICOFO_MAX_MEMORY": HEAP[topology.JICOFO],
         "JVB_BREWERY_MUC": topology.JVB_BREWERY_MUC,
         "XMPP_SERVER": topology.XMPP_SERVER,
         "XMPP_PORT": str(topology.PROSODY_C2S_PORT),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services.common import http_health, shared
+from components.stack.services.common import HEAP, http_health, shared
 from components.stack.spec import ContainerSpec, PortSpec, SecretRef, Value
 
 
@@ -36,6 +36,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "XMPP_AUTH_DOMAIN": topology.XMPP_AUTH_DOMAIN,
         "XMPP_INTERNAL_MUC_DOMAIN": topology.XMPP_INTERNAL_MUC_DOMAIN,
         "TZ": settings.time_zone,
+        "VIDEOBRIDGE_MAX_MEMORY": HEAP[topology.JVB],
     }
     if settings.advertised_addresses:
         environment["JVB_ADVERTISE_IPS"] = ",".join(map(str, settings.advertised_addresses))

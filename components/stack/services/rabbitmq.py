@@ -21,6 +21,9 @@ def spec(settings: Settings) -> ContainerSpec:
     return ContainerSpec(
         role=topology.RABBITMQ,
         image=images.RABBITMQ,
+        # The image's own user. As root its start script would change owners and user, for which it needs capabilities.
+        user="999:999",
+        memory=1024,
         environment={"TZ": settings.time_zone},
         # The image's own checks start an Erlang machine each time.
         health=tcp_health(topology.RABBITMQ_MANAGEMENT_PORT),

@@ -69,6 +69,31 @@ def letsencrypt_files(settings: Settings) -> tuple[str, str]:
     return f"{folder}/fullchain.pem", f"{folder}/key.pem"
 
 
+def content_security_policy(settings: Settings) -> str:
+    """What browsers hold the page to, whatever a link or a script in it says: whom it talks to, who shows it in a frame.
+
+    The page asks its own host alone, and other sites for pictures only where these may embed it. What is not named here,
+    such as scripts, stays free. A STUN server is no connection in this sense: browsers have no policy for those.
+    """
+    url = settings.public_url
+    socket = url.origin.replace("https://", "wss://", 1)
+    pictures = " ".join(("'self'", "data:", "blob:", *(settings.embedded_by or ())))
+    directives = [f"connect-src 'self' {socket} data: blob:", f"img-src {pictures}"]
+    if settings.embedded_by is not None:
+        directives.append(" ".join(("frame-ancestors 'self'", *settings.embedded_by)))
+    return "; ".join(directives)
+
+
+def _hsts(settings: Settings) -> bool:
+    """Whether browsers shall remember for two years to take https alone: where a public name has its certificate here.
+
+    Not with one that they refuse, since they then offer no way on; nor behind a proxy, which decides for its names.
+    """
+    tls = settings.tls
+    trusted = tls.mode == "own" or (tls.acme is not None and not tls.acme.staging)
+    return trusted and settings.public_url.is_public_name
+
+
 def _environment(settings: Settings) -> dict[str, Value]:
     acme = settings.tls.acme
     environment: dict[str, Value] = {
@@ -82,6 +107,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
         "ENABLE_HTTP_REDIRECT": flag(redirects_http(settings)),
         "ENABLE_LETSENCRYPT": flag(acme is not None),
+        "CSP_HEADER": content_security_policy(settings),
+        "ENABLE_HSTS": flag(_hsts(settings)),
         "DISABLE_HTTPS": flag(settings.tls.by_proxy),
         "ENABLE_XMPP_WEBSOCKET": "1",
         "XMPP_DOMAIN": topology.XMPP_DOMAIN,
