@@ -7,6 +7,7 @@ checkout's own stacks are not touched.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import statistics
 import subprocess
@@ -20,44 +21,48 @@ from typing import Final
 from bench import bare
 from bench.compose import Compose, command
 from bench.measure import Figure, Unavailable, interleaved, machine, seconds
+from bench.setup import first_plan
 from components.config.load import load as load_settings
 from components.stack import services
+from components.stack.spec import ContainerSpec
 from ops.project.stackfile import ROOT
 from tests.engine import standin, toolbox
 from tests.engine.standin import Variant
 from tests.engine.toolbox import Missing, Toolbox
 from tests.engine.workspace import Workspace, free_ports
 
-PREVIEW: Final = ("no-change preview / bare program", 1.15)
-UP: Final = ("up --skip-preview from nothing / docker-compose up", 1.5)
-PLAN: Final = ("ops plan / import of the SDKs", 1.5)
+PREVIEW: Final = ("no-change preview / bare program", 1.05)
+UP: Final = ("up --skip-preview from nothing / docker-compose up", 1.0)
+PLAN: Final = ("ops plan / import of the SDKs", 1.3)
 REFRESHED: Final = "preview after refresh"
 FLOOD: Final = "prosody_flood"
 DELAY: Final = 5.0
 """Seconds from a stand-in's start until it is healthy: about what the real images need."""
 REGISTRY: Final = "videobackend-bench"
 WARM_UP: Final = 1
+ALL: Final = ("setup", "plan", "preview", "up", "flood")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures what was asked for; 1 if a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "--only", choices=["preview", "up", "plan", "flood"], action="append", help="leave out the rest"
-    )
+    parser.add_argument("--only", choices=ALL, action="append", help="leave out the rest")
     parser.add_argument("--previews", type=int, default=9, metavar="PAIRS")
     parser.add_argument("--ups", type=int, default=3, metavar="PAIRS")
+    parser.add_argument("--setups", type=int, default=2, metavar="PAIRS")
     parser.add_argument("--plans", type=int, default=11, metavar="PAIRS")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    chosen = options.only or ["plan", "preview", "up", "flood"]
+    chosen = options.only or ALL
     about = machine()
     figures: list[Figure] = []
     facts: dict[str, str] = {}
+    if "setup" in chosen:
+        figures.append(first_plan(options.setups))
     if "plan" in chosen:
         figures.append(_plan(options.plans))
     if {"preview", "up"} & set(chosen):
-        figures += _engine(chosen, options.previews, options.ups, facts)
+        figures += _engine(chosen, options, facts)
     flood = _flood() if "flood" in chosen else None
     if options.json:
         shown = {"machine": about, "figures": [one.as_dict() for one in figures], "facts": facts, "flood": flood}
@@ -69,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _plan(pairs: int) -> Figure:
     plan = [sys.executable, "-m", "ops", "plan"]
-    imports = [sys.executable, "-c", "import pulumi, pulumi_docker, pulumi_random"]
+    imports = [sys.executable, "-c", "import pulumi, pulumi_docker, pulumi_random, pulumi_tls"]
 
     def timed(command_line: Sequence[str]) -> float:
         return seconds(lambda: subprocess.run(command_line, cwd=ROOT, check=True, capture_output=True))
@@ -79,11 +84,9 @@ def _plan(pairs: int) -> Figure:
     return interleaved(*PLAN, pairs, lambda: timed(plan), lambda: timed(imports))
 
 
-def _engine(chosen: Sequence[str], previews: int, ups: int, facts: dict[str, str]) -> list[Figure]:
+def _engine(chosen: Sequence[str], options: argparse.Namespace, facts: dict[str, str]) -> list[Figure]:
     """The figures that need the engine and Docker, on one stack."""
-    wanted = [
-        one for one in (PREVIEW, UP) if (one is PREVIEW and "preview" in chosen) or (one is UP and "up" in chosen)
-    ]
+    wanted = [one for name, one in (("preview", PREVIEW), ("up", UP)) if name in chosen]
     with tempfile.TemporaryDirectory(prefix="videobackend-bench-") as temporary:
         folder = Path(temporary)
         try:
@@ -94,10 +97,10 @@ def _engine(chosen: Sequence[str], previews: int, ups: int, facts: dict[str, str
         with standin.images(tools.busybox, [Variant(REGISTRY, delay=DELAY)]), _stack(folder, tools) as stack:
             figures = []
             if UP in wanted:
-                figures.append(_ups(folder, stack, ups))
+                figures.append(_ups(folder, stack, options.ups))
             stack.up()
             if PREVIEW in wanted:
-                figures.insert(0, _previews(folder, tools, stack, previews))
+                figures.insert(0, _previews(folder, tools, stack, options.previews))
             stack.refresh()
             foreseen = {step["op"] for step in stack.steps()} - {"same"}
             facts[REFRESHED] = f"foresees {', '.join(sorted(foreseen))}" if foreseen else "no change"
@@ -136,14 +139,10 @@ def _previews(folder: Path, tools: Toolbox, stack: Workspace, pairs: int) -> Fig
 
 
 def _ups(folder: Path, stack: Workspace, pairs: int) -> Figure:
-    http, https, media = free_ports()
-    values = {key: str(value) for key, value in stack.config.items()}
-    values |= {"httpPort": str(http), "httpsPort": str(https), "jvbPort": str(media)}
     try:
-        command()
+        project = _compose(folder / "compose", stack)
     except Unavailable as reason:
         return Figure(*UP, reason=str(reason))
-    project = Compose(folder / "compose", f"bench-{stack.stack}", services.specs(load_settings(values, stack="bench")))
 
     def ours() -> float:
         taken = seconds(lambda: stack.up("--skip-preview"))  # as `make up` runs it
@@ -157,6 +156,27 @@ def _ups(folder: Path, stack: Workspace, pairs: int) -> Figure:
             project.down()
 
     return interleaved(*UP, pairs, ours, theirs)
+
+
+def _compose(folder: Path, stack: Workspace) -> Compose:
+    command()
+    return Compose(folder, _compose_name(stack), _compose_specs(stack))
+
+
+def _compose_name(stack: Workspace) -> str:
+    return f"bench-{stack.stack}"
+
+
+def _compose_specs(stack: Workspace) -> Sequence[ContainerSpec]:
+    """The stack's containers at ports of their own, the same at each call for one stack."""
+    values = {key: str(value) for key, value in stack.config.items()}
+    values |= zip(("httpPort", "httpsPort", "jvbPort"), map(str, _compose_ports(stack.stack)), strict=True)
+    return services.specs(load_settings(values, stack="bench"))
+
+
+@functools.cache
+def _compose_ports(_stack: str) -> tuple[int, int, int]:
+    return free_ports()
 
 
 def _flood() -> str:

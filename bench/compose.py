@@ -35,6 +35,12 @@ class Compose:
     def __init__(self, folder: Path, name: str, specs: Sequence[ContainerSpec]) -> None:
         folder.mkdir(parents=True)
         self._folder = folder
+        self._file_name = folder / "docker-compose.yml"
+        self._command = [*command(), "--project-name", name, "--file", str(self._file_name)]
+        self.write(specs)
+
+    def write(self, specs: Sequence[ContainerSpec]) -> None:
+        """Writes the compose file for these containers."""
         self._awaited = {spec.role: spec.awaited for spec in specs}
         self._services = {spec.role: self._service(spec) for spec in specs}
         content = {
@@ -43,9 +49,7 @@ class Compose:
             "networks": {_NETWORK: {}},
             "volumes": {volume.name: {} for spec in specs for volume in spec.volumes},
         }
-        file = folder / "docker-compose.yml"
-        file.write_text(json.dumps(content, indent=2), encoding="utf-8")
-        self._command = [*command(), "--project-name", name, "--file", str(file)]
+        self._file_name.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
     def _service(self, spec: ContainerSpec) -> dict[str, Any]:
         files = [self._file(spec.role, number, one.content) for number, one in enumerate(spec.files)]
