@@ -102,6 +102,12 @@ class Turn:
         """As the key `turn` has it."""
         return "external" if self.relay is None else "embedded"
 
+    @property
+    def urls(self) -> list[str]:
+        """What clients are told of it (RFC 7065)."""
+        urls = [f"turn:{self.host}:{self.port}?transport={transport}" for transport in ("udp", "tcp")]
+        return urls if self.tls_port is None else [*urls, f"turns:{self.host}:{self.tls_port}?transport=tcp"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Broker:

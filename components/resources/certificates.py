@@ -12,7 +12,7 @@ from typing import Final
 import pulumi
 import pulumi_tls as tls
 
-from components.stack.blueprint import LocalCa, OwnCertificate
+from components.stack.certificate import LocalCa, OwnCertificate
 
 _DAY: Final = 24
 CA_VALIDITY_HOURS: Final = 3650 * _DAY

@@ -1,6 +1,6 @@
 """Credentials component: every secret of the stack, generated or the operator's own.
 
-Owns how a value is generated. Does not own which there are (`blueprint`). A generated value stays the same for the life of
+Owns how a value is generated. Does not own which there are (`stack.credentials`). A generated value stays the same for the life of
 the stack: the arguments below are frozen, since a change of them makes a new value.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import pulumi
 import pulumi_random as random
 
-from components.stack.blueprint import Credential
+from components.stack.credentials import Credential
 
 
 class Credentials(pulumi.ComponentResource):

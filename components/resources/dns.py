@@ -10,7 +10,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from components.stack.blueprint import Dns
+from components.stack.dns import Dns
 
 
 class DnsRecords(pulumi.ComponentResource):

@@ -49,6 +49,11 @@ class SecretText:
         return self.render(*[HIDDEN] * len(self.made_from))
 
 
+def sealed(text: str | SecretText) -> SecretText:
+    """The text as a secret, whether there is one in it or not."""
+    return text if isinstance(text, SecretText) else SecretText(made_from=(), render=lambda: text)
+
+
 Value = str | SecretRef
 
 

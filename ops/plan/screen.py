@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from components.config.addresses import IpAddress
 from components.config.ports import HeldPort, held_ports
 from components.config.settings import Settings
-from components.stack.blueprint import Blueprint, LocalCa, OwnCertificate, blueprint
+from components.stack.blueprint import Blueprint, blueprint
+from components.stack.certificate import LocalCa, OwnCertificate
 from components.stack.spec import ContainerSpec, HealthSpec
 from ops.project.fixes import make
 

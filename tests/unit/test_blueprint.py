@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from components.stack.blueprint import Blueprint, DnsRecord, blueprint
+from components.stack.blueprint import Blueprint, blueprint
+from components.stack.dns import DnsRecord
 from components.stack.spec import SecretRef, SecretText
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
 

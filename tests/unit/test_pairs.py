@@ -12,7 +12,7 @@ import yaml
 from components.config.declare import camel_case
 from components.config.keys import KEYS
 from components.config.load import load as load_settings
-from components.stack.blueprint import JWT_SECRET, PASSWORDS
+from components.stack.credentials import JWT_SECRET, PASSWORDS
 from tests.values import OWN_SECRETS
 
 ROOT: Final = Path(__file__).resolve().parents[2]

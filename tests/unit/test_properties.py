@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.config.checks import Invalid, jwt_name, jwt_secret
-from components.stack.blueprint import hosts_entry
+from components.stack.dns import hosts_entry
 from components.stack.video_service import java_properties
 from tests.values import load
 

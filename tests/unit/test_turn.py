@@ -12,7 +12,6 @@ from components.config import rules
 from components.config.problems import SettingsError
 from components.config.values import Turn
 from components.stack import firewall, services, topology
-from components.stack.blueprint import turn_urls
 from components.stack.services import coturn
 from components.stack.spec import ContainerSpec, SecretRef, SecretText
 from tests.values import DOMAIN, OWN_SECRETS, TLS_OWN, TURN_EXTERNAL, load
@@ -311,7 +310,7 @@ def test_only_the_hosts_own_addresses_are_excepted() -> None:
     ids=["embedded", "without TLS", "external"],
 )
 def test_prosody_hands_out_the_same_urls_that_verify_tries(values: dict[str, str], urls: list[str]) -> None:
-    assert turn_urls(server(**values)) == urls
+    assert server(**values).urls == urls
     told = specs(**values)["prosody"].environment
     assert told["TURN_CREDENTIALS"] == SecretRef("turn_secret")
     named = [f"turn:{told['TURN_HOST']}:{told['TURN_PORT']}?transport={one}" for one in ("udp", "tcp")]
