@@ -250,6 +250,73 @@ def test_the_registry_of_an_image_is_its_first_part_or_docker_hub(image: str, re
     assert registry_of(image) == registry
 
 
+def test_images_of_another_docker_host_are_not_looked_up_on_this_machine(
+    docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker("sys.exit('not to be asked')")
+    monkeypatch.setattr(socket, "getaddrinfo", _no_names)
+    preflight.check_images(_at("ssh://me@box"))
+    preflight.check_images(dataclasses.replace(load(), docker={"context": "box"}))
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "here"),
+    [
+        ("unix:///var/run/docker.sock", {}, True),
+        ("unix:///run/user/1000/docker.sock", {}, True),
+        ("unix:///var/run/docker.sock", {"context": "box"}, False),
+        ("ssh://me@box", {}, False),
+        ("tcp://127.0.0.1:2375", {}, False),
+    ],
+)
+def test_this_machine_is_the_docker_host_where_a_socket_leads_there_and_no_context(
+    host: str, options: dict[str, str], here: bool
+) -> None:
+    assert preflight.is_local(dataclasses.replace(_at(host), docker=options)) is here
+
+
+@pytest.mark.parametrize(
+    ("published", "obstacle"),
+    [
+        ("127.0.0.1:{0}->80/tcp", True),
+        ("0.0.0.0:{0}->80/tcp", True),
+        ("127.0.0.1:{1}-{0}->80-82/tcp", True),
+        ("127.0.0.1:{1}-{2}->80-81/tcp", False),
+        ("127.0.0.1:{3}-{4}->80-81/tcp", False),
+        ("127.0.0.2:{0}->80/tcp", False),
+        (":::{0}->80/tcp", False),
+        ("[::]:{0}->80/tcp", False),
+        ("127.0.0.1:{0}->80/udp", False),
+    ],
+)
+def test_a_container_is_an_obstacle_only_with_the_same_port_at_the_same_address(
+    docker: Docker, on_loopback: Settings, published: str, obstacle: bool
+) -> None:
+    port = on_loopback.https_port
+    docker(_running("", "shop", published.format(port, port - 2, port - 1, port + 1, port + 2)))
+    if obstacle:
+        assert "taken by the container shop" in _refused(lambda: preflight.check_ports(on_loopback, "dev"))
+    else:
+        preflight.check_ports(on_loopback, "dev")
+
+
+@pytest.mark.parametrize(
+    ("told", "found"), [("10.1.2.3", "10.1.2.3"), ("127.0.0.1", None), ("0.0.0.0", None), ("127.0.1.1", None)]
+)
+def test_the_address_in_the_network_is_that_of_the_default_route(
+    monkeypatch: pytest.MonkeyPatch, told: str, found: str | None
+) -> None:
+    class Routed(socket.socket):
+        def connect(self, _address: object) -> None:
+            """As where there is a route."""
+
+        def getsockname(self) -> tuple[str, int]:
+            return told, 40000
+
+    monkeypatch.setattr(socket, "socket", Routed)
+    assert preflight.lan_address() == found
+
+
 def test_docker_commands_may_go_elsewhere_than_to_the_default_host(docker: Docker) -> None:
     docker("print('ssh://me@box')")
     assert preflight.current_docker_host() == "ssh://me@box"
@@ -264,3 +331,40 @@ def test_without_a_network_there_is_no_address(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(socket, "socket", Unreachable)
     assert preflight.lan_address() is None
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({"publicUrl": "https://video.example.org", "tls": "proxy"}, ["publicUrl"]),
+        ({"publicUrl": "https://example.com", "tls": "proxy"}, ["publicUrl"]),
+        ({"publicUrl": "https://video.notexample.org", "tls": "proxy"}, []),
+        ({"publicUrl": "https://203.0.113.10"}, ["publicUrl"]),
+        ({"dockerHostAddress": "10.0.0.1,198.51.100.7#10001"}, ["dockerHostAddress"]),
+        ({"dockerHostAddress": "2001:db8::5"}, ["dockerHostAddress"]),
+        ({"dockerHostAddress": "9.9.9.9"}, []),
+        ({"stunServers": "stun.example.net:3478,stun.real.org:3478"}, ["stunServers"]),
+        ({"letsencryptEmail": "admin@example.org"}, ["letsencryptEmail"]),
+        ({"imageRegistry": "registry.example.org:5000/jitsi"}, ["imageRegistry"]),
+        ({}, []),
+    ],
+)
+def test_examples_of_the_documentation_are_known_wherever_they_lead_somewhere(
+    values: dict[str, str], keys: list[str]
+) -> None:
+    assert [one.key for one in preflight.examples(load(**values))] == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "encrypted"),
+    [
+        ("v1:q83vEjRWeJCrze8=:6e2f0a41c9d7b583", True),
+        ("AAABAHk3Q2ZCq8iX0hFQ1c2V0LXN0YWNr", True),
+        ("REPLACE-ME", False),
+        ("", False),
+        ("v1:abc", False),
+    ],
+)
+def test_a_placeholder_is_no_encrypted_value(text: str, encrypted: bool) -> None:
+    found = preflight.placeholders({"videobackend:jwtAppSecret": {"secure": text}, "docker:host": "x"}, "videobackend")
+    assert [one.key for one in found] == ([] if encrypted else ["jwtAppSecret"])

@@ -488,6 +488,36 @@ def test_destroy_does_not_need_a_sound_configuration(ready: Project, ops: Ops) -
     assert ops("destroy", "--yes").returncode == 0
 
 
+def test_one_output_alone_is_asked_for_by_its_name(ready: Project, ops: Ops) -> None:
+    _up(ops)
+    assert ops("outputs", "caCertificate", "--show-secrets").returncode == 0
+    assert _calls(ready)[-1]["words"][:3] == ["stack", "output", "caCertificate"]
+    assert "--show-secrets" in _calls(ready)[-1]["words"]
+
+
+def test_destroy_of_a_backend_of_the_operators_own_wants_a_yes_too(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", (ready.root / "own").as_uri())
+    assert "make destroy YES=1" in one_line_error(ops("destroy"))
+    assert not _calls(ready)
+
+
+def test_what_the_environment_says_moves_no_call_of_the_cli(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", "/elsewhere")
+    monkeypatch.setenv("PULUMI_OPTION_TARGET", "urn")
+    monkeypatch.setenv("PULUMI_STACK", "other")
+    _up(ops)
+    for one in _calls(ready):
+        told = {
+            name: value for name, value in one["environ"].items() if name.startswith(("PULUMI_OPTION", "PULUMI_STACK"))
+        }
+        copy = {"PULUMI_OPTION_STACK": "dev", "PULUMI_OPTION_CONFIG_FILE": str(ready.root / ".local/Pulumi.dev.yaml")}
+        assert told == ({} if one["words"][:2] == ["stack", "init"] else copy), one["words"]
+
+
 def test_outputs_of_what_is_not_up_says_so(ready: Project, ops: Ops) -> None:
     assert "make up" in one_line_error(ops("outputs"))
 

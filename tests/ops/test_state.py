@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 from pulumi import automation
 
+from components.resources import docker_cli
 from ops.errors import OpsError
 from ops.project import checkpoint, stackfile, state
 from ops.project.state import StackState
@@ -177,3 +180,74 @@ def test_a_download_of_the_cli_says_so_beside_what_a_command_prints(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "downloading" in shown.err
+
+
+def test_a_downloaded_cli_is_on_the_engines_path_before_all_else(stack_state: StackState) -> None:
+    cli = stack_state.directory / "pulumi" / "bin" / "pulumi"
+    assert state.environment(stack_state, {"PATH": "/usr/bin"}, cli)["PATH"] == f"{cli.parent}:/usr/bin"
+    assert state.environment(stack_state, {"PATH": "/usr/bin"}, Path("/usr/bin/pulumi"))["PATH"] == "/usr/bin"
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_no_variable_leads_the_docker_provider_to_another_host(stack_state: StackState, embedded: bool) -> None:
+    moved = dict.fromkeys(docker_cli.LEADING, "elsewhere")
+    child = state.environment(dataclasses.replace(stack_state, embedded=embedded), moved, Path("/usr/bin/pulumi"))
+    assert not set(child) & set(moved)
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("environment: [team/prod]\nconfig:\n  httpPort: 8000\n", "environment"),
+        ("config:\n  jwtAppSecret: {secure: AAABAHk3Q2ZCq8iX0hFQ1c2V0LXN0YWNr}\n", "jwtAppSecret in encrypted form"),
+        ("secretsprovider: awskms://x\n", "secretsprovider"),
+    ],
+)
+def test_a_stack_file_that_another_backend_wrote_is_no_local_one(stack_state: StackState, text: str, sign: str) -> None:
+    stack_state.tracked.write_text(text)
+    found = state.of_stack("dev", {}, stack_state.root)
+    assert not found.embedded
+    assert f"has {sign}: using your backend" in found.note
+
+
+def test_a_placeholder_is_no_sign_of_another_backend(stack_state: StackState) -> None:
+    stack_state.tracked.write_text("config:\n  rabbitPassword: {secure: REPLACE-ME}\n")
+    assert state.of_stack("dev", {}, stack_state.root).embedded
+
+
+@pytest.mark.parametrize(
+    ("current", "selected", "embedded"),
+    [
+        ("https://api.pulumi.com", "team/videobackend/dev", False),
+        ("https://api.pulumi.com", "dev", False),
+        ("https://api.pulumi.com", "prod", True),
+        ("file://~", "dev", True),
+    ],
+)
+def test_a_stack_that_is_selected_in_pulumi_cloud_is_no_local_one(
+    stack_state: StackState, current: str, selected: str, embedded: bool
+) -> None:
+    home = stack_state.root / "home"
+    (home / "workspaces").mkdir(parents=True)
+    digest = hashlib.sha1(str(stack_state.root / "Pulumi.yaml").encode()).hexdigest()
+    (home / "credentials.json").write_text(json.dumps({"current": current}))
+    (home / "workspaces" / f"videobackend-{digest}-workspace.json").write_text(json.dumps({"stack": selected}))
+    found = state.of_stack("dev", {"PULUMI_HOME": str(home)}, stack_state.root)
+    assert found.embedded is embedded
+    assert embedded or "selected in Pulumi Cloud" in found.note
+
+
+def test_a_local_file_is_written_whole_or_stays_as_it_was(
+    stack_state: StackState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take_over(stack_state)
+    before = stack_state.config_file.read_text()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        state.write_whole(stack_state.config_file, "config:\n  half")
+    assert stack_state.config_file.read_text() == before
+    assert [one.name for one in stack_state.directory.iterdir() if one.name.endswith(".part")] == []

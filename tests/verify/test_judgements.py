@@ -388,8 +388,9 @@ def test_a_media_port_that_answers_refuses_or_is_silent_is_told_apart() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, socket.socket(type=socket.SOCK_DGRAM) as shut:
             silent.bind(("127.0.0.1", 0))
             shut.bind(("127.0.0.1", 0))
+            # Refuses all but its peer. A closed one's port could be given to a probe, which then talks to itself.
+            shut.connect(silent.getsockname())
             where = [transport.get_extra_info("sockname")[1], shut.getsockname()[1], silent.getsockname()[1]]
-            shut.close()
             found = await asyncio.gather(*(media.probe(f"127.0.0.1#{port}") for port in where))
         transport.close()
         return found[0], found[1], found[2]
