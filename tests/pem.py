@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -11,12 +14,23 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+_SHA256 = hashes.SHA256()
+
 
 def certificate(
-    *hosts: str, days: float = 3650, starts: float = -1, names: x509.SubjectAlternativeName | None = None
+    *hosts: str,
+    days: float = 3650,
+    starts: float = -1,
+    names: x509.SubjectAlternativeName | None = None,
+    key: Any = None,
+    digest: Any = _SHA256,
+    more: Sequence[x509.ExtensionType] = (),
 ) -> tuple[str, str]:
-    """Certificate and private key, both PEM, for `hosts` or `names`; valid from `starts` days on, until `days` from now."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """Certificate and private key, both PEM, for `hosts` or `names`; valid from `starts` days on, until `days` from now.
+
+    Unless given, the key is on P-256 and signs by SHA-256; `more` are further extensions.
+    """
+    key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
     builder = (
@@ -32,7 +46,9 @@ def certificate(
         names = x509.SubjectAlternativeName([_name(host) for host in hosts])
     if names is not None:
         builder = builder.add_extension(names, critical=False)
-    signed = builder.sign(key, hashes.SHA256())
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
+    signed = builder.sign(key, digest)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return signed.public_bytes(Encoding.PEM).decode(), secret.decode()
 

@@ -8,11 +8,13 @@ The directory may hold:
 - body.html, head.html, base.html, title.html, fonts.html, plugin.head.html, favicon.ico, manifest.json: put beside
   its index.html, which includes the HTML ones
 - dynamicBranding.json: as described in Jitsi's handbook; the front end reads it
-- config.js, interface_config.js: appended to the image's own
+- config.js, interface_config.js: single settings, appended to the image's own
 """
 
 from __future__ import annotations
 
+import json
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +39,12 @@ PAGES: Final = (
 MAX_TOTAL: Final = 5 * 1024 * 1024
 """Bytes; what the state file takes without becoming slow."""
 MAX_FILES: Final = 200
+_JSON: Final = (DYNAMIC, "manifest.json")
+_COMMENT: Final = re.compile(r"/\*.*?\*/|(?<![:'\"\\])//[^\n]*", re.DOTALL)
+_REPLACING: Final = re.compile(
+    r"(?:^|[;{}\n])\s*(?:(?:var|let|const)\s+|window\.)?(?P<name>config|interfaceConfig)\s*(?:=(?!=)|;|,|$)"
+)
+"""A declaration or assignment of the whole, in the image's own words `var config = {`."""
 _SHOWN: Final = 3
 
 
@@ -75,9 +83,9 @@ def read(directory: str) -> Branding:
         files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
     except OSError as error:
         raise Unusable([f"a directory that can be read: {error.strerror}"]) from None
-    undecodable = [name for name in (CONFIG, INTERFACE_CONFIG) if not _is_text(files.get(name, b""))]
-    if undecodable:
-        raise Unusable([f"{name} in UTF-8" for name in undecodable])
+    reasons = [reason for name, content in files.items() for reason in _unreadable(name, content)]
+    if reasons:
+        raise Unusable(reasons)
     return Branding(config_js=files.pop(CONFIG, b"").decode(), files=files)
 
 
@@ -131,9 +139,27 @@ def _list(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _is_text(content: bytes) -> bool:
+def _unreadable(name: str, content: bytes) -> Iterator[str]:
+    """What keeps the front end from reading a file as it is meant."""
+    if name not in (CONFIG, INTERFACE_CONFIG, *_JSON):
+        return
     try:
-        content.decode()
+        text = content.decode("utf-8-sig" if name in _JSON else "utf-8")
     except UnicodeDecodeError:
-        return False
-    return True
+        yield f"{name} in UTF-8"
+        return
+    if name in _JSON:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            where = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "too deep"
+            yield f"{name} in JSON; {where}"
+            return
+        if not isinstance(value, dict):
+            yield f"{name} with a JSON object, in {{}}"
+    elif replaced := _REPLACING.search(_COMMENT.sub(" ", text)):
+        variable = replaced["name"]
+        yield (
+            f"{name} with single settings, such as {variable}.NAME = VALUE: it is read after the image's own, and this "
+            f"one replaces the whole {variable} (its addresses, and no third party)"
+        )

@@ -28,7 +28,8 @@ LABEL_SESSION: Final = "videobackend.session"
 
 def provider_arguments(settings: Settings) -> dict[str, Any]:
     """All arguments of the Docker provider; what is stored encrypted stays secret."""
-    values = {"host": settings.docker_url, **settings.docker}
+    # Unset, the provider's context would be DOCKER_CONTEXT's, and overrule the host.
+    values = {"host": settings.docker_url, "context": "", **settings.docker}
     return {
         name: pulumi.Output.secret(value) if name in settings.docker_secrets else value
         for name, value in values.items()

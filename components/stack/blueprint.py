@@ -51,7 +51,7 @@ def blueprint(settings: Settings) -> Blueprint:
         "videoServiceProperties": video_service.properties(settings),
         "credentials": {one.name: SecretRef(one.name) for one in wanted},
     }
-    if settings.public_url.is_local_name:
+    if settings.public_url.is_in_hosts_file:
         outputs["hostsEntry"] = dns.hosts_entry(settings)
     if records is not None:
         outputs["dnsRecords"] = [str(record) for record in records.records]

@@ -48,9 +48,15 @@ def dns(settings: Settings) -> Dns | None:
     return Dns(
         zone=settings.dns_zone,
         zone_id=settings.dns_zone_id,
-        comment=f"videobackend, stack {settings.stack}: managed by Pulumi",
+        comment=_comment(settings.stack),
         records=tuple(records),
     )
+
+
+def _comment(stack: str) -> str:
+    """At most 100 characters, Cloudflare's limit on most plans."""
+    text = f"videobackend, stack {stack}: managed by Pulumi"
+    return text if len(text) <= 100 else "videobackend: managed by Pulumi"
 
 
 def hosts_entry(settings: Settings) -> str:

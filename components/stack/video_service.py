@@ -6,7 +6,7 @@ be the same on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from components.config.settings import Settings
@@ -15,6 +15,9 @@ from components.stack.spec import SecretText
 
 TOKEN_VALIDITY_HOURS: Final = 3
 """The VideoService's own default."""
+DEFAULT_ISSUER: Final = "videoservice"
+DEFAULT_AUDIENCE: Final = "videobackend"
+"""What the VideoService calls itself and us where any name is accepted (`*`), which is no name."""
 _JWT: Final = "video.call.security.jwt"
 
 
@@ -24,14 +27,18 @@ def properties(settings: Settings) -> SecretText:
     if not settings.token_auth:
         return SecretText(made_from=(), render=lambda: java_properties(url))
     plain = url | {
-        f"{_JWT}.audience": settings.jwt_accepted_audiences[0],
-        f"{_JWT}.issuer": settings.jwt_accepted_issuers[0],
+        f"{_JWT}.audience": _first(settings.jwt_accepted_audiences, DEFAULT_AUDIENCE),
+        f"{_JWT}.issuer": _first(settings.jwt_accepted_issuers, DEFAULT_ISSUER),
         f"{_JWT}.subject": topology.XMPP_DOMAIN,
         f"{_JWT}.validity.hours": str(TOKEN_VALIDITY_HOURS),
     }
     return SecretText(
         made_from=("jwt_app_secret",), render=lambda secret: java_properties(plain | {f"{_JWT}.secret": secret})
     )
+
+
+def _first(accepted: Sequence[str], otherwise: str) -> str:
+    return next((name for name in accepted if name != "*"), otherwise)
 
 
 def java_properties(values: Mapping[str, str]) -> str:

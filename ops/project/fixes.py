@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.config.problems import Problem, SettingsError, shell
-from ops.project import stackfile, state
+from ops.project import scalars, stackfile, state
 from ops.project.state import StackState
 
 
@@ -46,7 +46,7 @@ def worded(
             return command
         if problem.remove:
             return f"remove {shell([key])} from {stack_state.tracked.name}"
-        return f"in {stack_state.tracked.name}: {names.get(full, full)}: {problem.example or 'VALUE'}"
+        return f"in {stack_state.tracked.name}: {names.get(full, full)}: {scalars.scalar(problem.example or 'VALUE')}"
 
     return SettingsError(error.stack, error.project, error.problems, fix)
 

@@ -10,6 +10,7 @@ tests/scalars.py is compared with the real engine.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -155,6 +156,18 @@ def _plain_problem(text: str, *, strict: bool) -> tuple[str, str] | None:
 def quoted_scalar(text: str) -> str:
     """`text` as a scalar that every reader takes for that text."""
     return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf")).removesuffix("\n")
+
+
+def scalar(text: str) -> str:
+    """`text` as a value of a stack file, without quotes where every reader takes it for that text all the same."""
+    line = f"a: {text}\n"
+    try:
+        plain = not list(misread(line, loader=yaml.SafeLoader)) and yaml.safe_load(line)
+    except yaml.YAMLError:
+        plain = False
+    value = plain["a"] if isinstance(plain, dict) and len(plain) == 1 and "a" in plain else None
+    same = value == text or (isinstance(value, int) and json.dumps(value) == text)
+    return text if same else quoted_scalar(text)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -103,3 +103,24 @@ def test_a_copy_of_a_stack_file_is_read_back_as_it_was(text: str) -> None:
     assert yaml.safe_load(copy) == content
     begins = [one.fix for one in scalars.misread(copy, loader=stackfile._Loader)]
     assert not begins or text[:1] in "\n\t\r\x85\u2028\u2029"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("https://video.example.org", "https://video.example.org"),
+        ("80", "80"),
+        ("true", "true"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("0.0.0.0,::", '"0.0.0.0,::"'),
+        ("yes", '"yes"'),
+        ("010", '"010"'),
+        ("a # b", '"a # b"'),
+        ("*", '"*"'),
+        ("{a}", '"{a}"'),
+        ("a: b", '"a: b"'),
+        ("", '""'),
+    ],
+)
+def test_a_proposed_value_is_quoted_where_a_reader_would_take_it_otherwise(text: str, written: str) -> None:
+    assert scalars.scalar(text) == written

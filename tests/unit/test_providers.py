@@ -68,7 +68,7 @@ def test_what_is_stored_encrypted_reaches_the_provider_as_a_secret_and_nothing_e
     secret = {name for name, value in arguments.items() if isinstance(value, pulumi.Output)}
     (changed,) = providers.docker_options({f"docker:{key}": DOCKER[key]})
     assert secret == {changed, "key_material"}
-    assert set(arguments) == {"host", changed, "key_material"}
+    assert set(arguments) == {"host", "context", changed, "key_material"}
 
 
 def test_every_key_of_the_docker_provider_is_among_those() -> None:

@@ -91,7 +91,7 @@ def test_the_ports_that_may_not_collide_are_those_that_the_stack_opens(tls: str,
 RICH: Final[dict[str, dict[str, str]]] = {
     "local": {**LAN, "turn": "embedded", "rabbitMq": "embedded", "enableStatistics": "true"},
     "public": {**DOMAIN, **DNS, **STATISTICS, **TURN_EXTERNAL},
-    "own": {**LAN, **TLS_OWN, **STATISTICS, "turn": "embedded", "xmppMucModules": "token_moderation"},
+    "own": {**LAN, **TLS_OWN, **STATISTICS, "turn": "embedded", "xmppMucModules": "token_moderation,close_room"},
 }
 
 
@@ -130,7 +130,7 @@ def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
     with pytest.raises(SettingsError) as error:
         load(enableStatistics="true")
     assert [pulumi_command(one, "dev") for one in error.value.problems] == [
-        "pulumi config --stack dev set rabbitUrl http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish",
+        "pulumi config --stack dev set rabbitUrl http://HOST:15672/api/exchanges/%2F/statistics.topic/publish",
         "pulumi config --stack dev set rabbitUsername VALUE",
         "pulumi config --stack dev set --secret rabbitPassword",
     ]

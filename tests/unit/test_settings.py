@@ -136,7 +136,7 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         {**DOMAIN, **DNS, "dockerHostAddress": "10.1.2.3"},
         "10.1.2.3",
         "at least one public address because dnsZone is set: the DNS records point to it",
-        "pulumi config --stack dev set dockerHostAddress 203.0.113.10",
+        "pulumi config --stack dev set dockerHostAddress ADDRESS",
     ),
 }
 
@@ -284,7 +284,7 @@ def test_the_command_for_a_switch_says_what_was_meant_and_else_the_default(given
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"dnsZone": "example.com"}, "set publicUrl https://video.example.com"),
+        ({"dnsZone": "example.com"}, "set publicUrl https://onlineberatung.example.com"),
         (
             {**DOMAIN, "dnsZone": "example.com", "publicUrl": "https://example.org"},
             "set dnsZone example.org",

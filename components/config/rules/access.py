@@ -11,15 +11,52 @@ from components.config.settings import Settings
 _TOKEN_MODULES: Final = ("token_moderation", "create_room")
 
 
-def _moderators(settings: Settings) -> Iterator[Problem]:
+def _without_tokens(settings: Settings) -> list[str]:
+    """Modules of the rooms that need tokens, where there are none."""
     needing = [module for module in settings.muc_modules if module in _TOKEN_MODULES]
-    if needing and not settings.token_auth:
+    return [] if settings.token_auth else needing
+
+
+def _moderators(settings: Settings) -> Iterator[Problem]:
+    needing = _without_tokens(settings)
+    if needing:
         yield Problem(
             "xmppMucModules",
             ",".join(settings.muc_modules),
             f"{' and '.join(needing)} only with enableAuth true and authType jwt: without tokens nobody could be moderator",
             example="close_room",
         )
+
+
+def _closing(settings: Settings) -> Iterator[Problem]:
+    if _without_tokens(settings):
+        return
+    if settings.enable_statistics and "close_room" not in settings.muc_modules:
+        yield Problem(
+            "xmppMucModules",
+            ",".join(settings.muc_modules),
+            "close_room among them because enableStatistics is true: nothing else records the end of a call",
+            example=",".join((*settings.muc_modules, "close_room")),
+        )
+
+
+def _never_closed(settings: Settings) -> Iterator[str]:
+    if "close_room" not in settings.muc_modules and not settings.enable_statistics:
+        yield (
+            "xmppMucModules lacks close_room: rooms stay when the moderators have left, enableLobby and conferenceTimeout "
+            "have no effect; add close_room"
+        )
+
+
+def _anybody(settings: Settings) -> Iterator[str]:
+    if not settings.token_auth:
+        return
+    for key, names in (
+        ("jwtAcceptedIssuers", settings.jwt_accepted_issuers),
+        ("jwtAcceptedAudiences", settings.jwt_accepted_audiences),
+    ):
+        if "*" in names:
+            yield f"{key} has *: any is accepted; name the ones that sign tokens for this video backend"
 
 
 def _open(settings: Settings) -> Iterator[str]:
@@ -41,5 +78,5 @@ def _embedding(settings: Settings) -> Iterator[str]:
         )
 
 
-RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_moderators,)
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_open, _embedding)
+RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_moderators, _closing)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_open, _never_closed, _anybody, _embedding)

@@ -11,7 +11,9 @@ from components.config.settings import Settings
 
 def _zone_required(settings: Settings) -> Iterator[Problem]:
     if settings.dns_zone is None and settings.dns_zone_id is not None:
-        yield Problem("dnsZone", None, "required because dnsZoneId is set: the zone's name", example="example.org")
+        parent = settings.public_url.host.partition(".")[2] if settings.public_url.is_public_name else ""
+        example = parent if "." in parent else "ZONE"
+        yield Problem("dnsZone", None, "required because dnsZoneId is set: the zone's name", example=example)
 
 
 def _zone(settings: Settings) -> Iterator[Problem]:
@@ -20,7 +22,8 @@ def _zone(settings: Settings) -> Iterator[Problem]:
         return
     if not url.is_public_name:
         allowed = f"a URL whose host lies in dnsZone {zone}; {url.host} is no public name"
-        yield Problem("publicUrl", repr(url.origin), allowed, example=f"https://video.{zone}")
+        label = "video" if url.address is not None else url.host.partition(".")[0]
+        yield Problem("publicUrl", repr(url.origin), allowed, example=f"https://{label}.{zone}")
     else:
         parent = url.host.partition(".")[2]
         allowed = f"the zone that publicUrl's host {url.host} lies in"
@@ -33,9 +36,18 @@ def _addresses(settings: Settings) -> Iterator[Problem]:
             "dockerHostAddress",
             ",".join(map(str, settings.advertised_addresses)) or None,
             "at least one public address because dnsZone is set: the DNS records point to it",
-            example="203.0.113.10",
+            example="ADDRESS",
+        )
+
+
+def _proxy_elsewhere(settings: Settings) -> Iterator[str]:
+    by_proxy = settings.dns_zone is not None and settings.tls_mode == "proxy"
+    if by_proxy and not all(address.is_loopback for address in settings.web_bind_addresses):
+        yield (
+            "dnsZone is set, tls is proxy and bindAddress is not loopback: the DNS records lead browsers to "
+            "dockerHostAddress; where the proxy is on another machine, unset dnsZone and point the name to the proxy"
         )
 
 
 RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_zone_required, _zone, _addresses)
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = ()
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_proxy_elsewhere,)

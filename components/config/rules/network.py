@@ -34,6 +34,20 @@ def _described(port: HeldPort) -> str:
     return f"{port.service}'s port for {port.purpose} ({port.key})"
 
 
+def _advertised_twice(settings: Settings) -> Iterator[Problem]:
+    seen: dict[tuple[str, int], str] = {}
+    for address in settings.advertised_addresses:
+        place = (str(address.ip), address.port or settings.jvb_port)
+        if place in seen:
+            given = ",".join(map(str, settings.advertised_addresses))
+            allowed = (
+                f"each address once; {seen[place]} and {address} are the same, since jvbPort is {settings.jvb_port}"
+            )
+            others = [str(one) for one in settings.advertised_addresses if one is not address]
+            yield Problem("dockerHostAddress", given, allowed, example=",".join(others))
+        seen[place] = str(address)
+
+
 def _public_port(settings: Settings) -> Iterator[str]:
     if settings.tls.by_proxy:
         return
@@ -80,9 +94,9 @@ def _bound(settings: Settings) -> Iterator[str]:
         if all(address.version == 4 for address in addresses):
             yield (
                 f"dockerHostAddress has an IPv6 address and {key} none: nothing answers there; "
-                f"set {key} to 0.0.0.0,:: (docs/operations.md, IPv6), or leave the IPv6 address out"
+                f'set {key} to "0.0.0.0,::" (docs/operations.md, IPv6), or leave the IPv6 address out'
             )
 
 
-RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_collisions,)
+RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_collisions, _advertised_twice)
 WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_public_port, _advertised, _bound)

@@ -29,7 +29,7 @@ def _required(settings: Settings) -> Iterator[Problem]:
         return
     because = "required because enableStatistics is true"
     if settings.rabbit_url is None:
-        example = "http://rabbitmq.example.org:15672/api/exchanges/%2F/statistics.topic/publish"
+        example = "http://HOST:15672/api/exchanges/%2F/statistics.topic/publish"
         yield Problem("rabbitUrl", None, f"{because}: the publish URL of RabbitMQ's management API", example=example)
     if settings.rabbit_username is None:
         yield Problem("rabbitUsername", None, f"{because}: a user that may publish to the exchange")

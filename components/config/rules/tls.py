@@ -62,7 +62,7 @@ def _letsencrypt_email(settings: Settings) -> Iterator[Problem]:
         host = settings.public_url.host
         why = "tls is letsencrypt" if settings.tls_choice else f"{host} is a public name and gets its certificate there"
         allowed = f"required because {why}; {_OTHER_MODES} need none"
-        yield Problem("letsencryptEmail", None, allowed, example="admin@example.org")
+        yield Problem("letsencryptEmail", None, allowed, example="NAME@DOMAIN")
 
 
 def _letsencrypt_authority(settings: Settings) -> Iterator[Problem]:
@@ -80,6 +80,12 @@ def _letsencrypt_reachable(settings: Settings) -> Iterator[Problem]:
     if all(address.is_loopback for address in addresses):
         allowed = f"an address that Let's Encrypt can reach; {_OTHER_MODES} take any"
         yield Problem("bindAddress", ",".join(map(str, addresses)), allowed, example="0.0.0.0")
+
+
+def _letsencrypt_renewal(settings: Settings) -> Iterator[Problem]:
+    if settings.tls_mode == "letsencrypt" and settings.jitsi_release in _NEVER_RENEWING:
+        allowed = f"a release that renews certificates, from {_RENEWING} on; {_OTHER_MODES} take this one"
+        yield Problem("jitsiRelease", repr(settings.jitsi_release), allowed, example=_RENEWING)
 
 
 def _letsencrypt_port(settings: Settings) -> Iterator[Problem]:
@@ -110,6 +116,9 @@ def _unused(settings: Settings) -> Iterator[str]:
 
 
 _OTHER_MODES: Final = "tls own, local-ca or proxy"
+_NEVER_RENEWING: Final = ("stable-11146", "stable-11146-1")
+"""Their web image asks for a certificate at its start and never again (jitsi/docker-jitsi-meet #2301, #2305)."""
+_RENEWING: Final = "stable-11146-2"
 
 RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (
     _only_own,
@@ -119,6 +128,7 @@ RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (
     _letsencrypt_name,
     _letsencrypt_email,
     _letsencrypt_authority,
+    _letsencrypt_renewal,
     _letsencrypt_port,
     _letsencrypt_reachable,
 )

@@ -12,7 +12,7 @@ from components.config.settings import Settings
 def _external(settings: Settings) -> Iterator[Problem]:
     if settings.turn_choice == "external":
         if settings.turn_host is None:
-            yield Problem("turnHost", None, "required because turn is external: its host", example="turn.example.org")
+            yield Problem("turnHost", None, "required because turn is external: its host", example="HOST")
         if settings.turn_secret is None:
             yield Problem("turnSecret", None, "required because turn is external: the secret it shares", secret=True)
     elif settings.turn_host is not None:
@@ -34,7 +34,7 @@ def _embedded_relay(settings: Settings) -> Iterator[Problem]:
     if not any(address.ip.version == 4 for address in settings.advertised_addresses):
         allowed = "an IPv4 address because turn is embedded: where clients reach the relay"
         given = ",".join(map(str, settings.advertised_addresses)) or None
-        yield Problem("dockerHostAddress", given, allowed, example="192.0.2.10")
+        yield Problem("dockerHostAddress", given, allowed, example="ADDRESS")
 
 
 def _embedded_listener(settings: Settings) -> Iterator[Problem]:
