@@ -18,7 +18,7 @@ from components.config.keys import KEYS, nearest
 from components.config.problems import Problem, SettingsError
 from components.config.rejected import REJECTED
 from components.config.secret import Secret
-from components.config.settings import DEFAULT_DOCKER_URL, Settings
+from components.config.settings import DEFAULT_DOCKER_URL, LOCAL_STACK, Settings
 
 ENCRYPTED: Final = "\x00encrypted\x00"
 """Stands for a stack file's encrypted value where it is not decrypted (`python -m ops plan`). No value that
@@ -59,6 +59,8 @@ def load_all(stored: Mapping[str, str], *, stack: str, secret_keys: Collection[s
     """
     values, own_secret_keys = _without_namespace(stored, secret_keys, project)
     settings, problems = _read(values, stack, own_secret_keys)
+    if stack != LOCAL_STACK and not values.get("publicUrl"):
+        problems = [_no_public_url(stack), *(one for one in problems if one.key != "publicUrl")]
     is_secret = frozenset(secret_keys).__contains__
     problems += providers.unknown_keys(stored, project) + providers.plain_secrets(stored, is_secret)
     problems += providers.docker_problems(stored, is_secret)
@@ -150,6 +152,12 @@ def _misplaced(values: Mapping[str, str], secret_keys: Collection[str]) -> list[
     plain = [key.name for key in KEYS.values() if key.secret and key.name not in secret_keys and values.get(key.name)]
     unknown = [_unknown(name) for name in sorted(values) if name not in KEYS]
     return unknown + [Problem(name, None, providers.PLAIN_TEXT, secret=True) for name in plain]
+
+
+def _no_public_url(stack: str) -> Problem:
+    """The problem of a stack whose file is missing or renamed, of which the engine says nothing: it hands over no value."""
+    allowed = f"set for every stack but {LOCAL_STACK}; Pulumi.{stack}.yaml is missing or does not set it"
+    return Problem("publicUrl", None, allowed, example="https://HOST")
 
 
 def _unknown(name: str) -> Problem:

@@ -24,6 +24,8 @@ from components.config.values import Acme, Broker, Relay, Statistics, Tls, Turn
 T = TypeVar("T")
 
 DEFAULT_DOCKER_URL: Final = "unix:///var/run/docker.sock"
+LOCAL_STACK: Final = "dev"
+"""The one stack that may leave publicUrl at its default, a name that leads to this machine."""
 MODERATION_MODULES: Final = ("token_moderation", "close_room", "create_room")
 _ACME_DIRECTORY: Final = "https://acme-v02.api.letsencrypt.org/directory"
 _ACME_STAGING_DIRECTORY: Final = "https://acme-staging-v02.api.letsencrypt.org/directory"

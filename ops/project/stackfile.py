@@ -223,6 +223,8 @@ def engine_config(content: Mapping[str, Any], project: Mapping[str, Any]) -> Sta
         values[key] = _text(key, value)
         if has_secret(value):
             secret_keys.add(key)
+    if content.get("environment"):  # whose values only the engine sees
+        values.setdefault(full_key("publicUrl", project["name"]), KEYS["publicUrl"].default)
     return StackConfig(values=values, secret_keys=frozenset(secret_keys))
 
 

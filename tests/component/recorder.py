@@ -21,6 +21,7 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from components.config.keys import KEYS
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -281,6 +282,6 @@ SCENARIOS: Final[Mapping[str, Mapping[str, str]]] = {
 @functools.cache
 def scenario(name: str, stack: str = "dev") -> Recording:
     """The recording of one scenario, made once."""
-    recording = run_main(SCENARIOS[name], stack=stack)
+    recording = run_main({"publicUrl": KEYS["publicUrl"].default, **SCENARIOS[name]}, stack=stack)
     assert recording.error is None, recording.error
     return recording

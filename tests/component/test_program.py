@@ -194,6 +194,15 @@ def test_a_wrong_configuration_registers_nothing(name: str) -> None:
     assert recording.outputs == {}
 
 
+def test_a_stack_whose_file_is_missing_or_names_no_url_registers_nothing() -> None:
+    """The engine hands over the defaults alone then, and an `up` would put them on this machine's Docker."""
+    recording = run_main({}, stack="prod")
+    assert isinstance(recording.error, SettingsError)
+    assert "Pulumi.prod.yaml is missing" in str(recording.error)
+    assert {one.type for one in recording.resources} <= {STACK_TYPE}
+    assert run_main({}, stack="dev").error is None, "the stack for this machine has a default"
+
+
 def test_a_secret_in_plain_text_registers_nothing_and_is_not_repeated() -> None:
     secret = OWN_SECRETS["jwtAppSecret"]
     recording = record(main_program, config={"videobackend:jwtAppSecret": secret})

@@ -18,6 +18,7 @@ OWN = {
 }
 CIPHERTEXT = "v1:q83vEjRWeJCrze8=:6e2f0a41c9d7b583"
 STATISTICS = """
+  publicUrl: https://onlineberatung.local:8443
   enableStatistics: true
   rabbitUrl: https://mq.example.org/api/exchanges/%2F/statistics.topic/publish
   rabbitUsername: statistics
@@ -145,7 +146,10 @@ def test_an_own_secret_shows_nowhere(shared: Project, form: str) -> None:
 
 def test_an_encrypted_setting_of_the_docker_provider_shows_as_secret(shared: Project) -> None:
     registry = "\n  docker:registryAuth: [{address: r.example.org, username: u, password: {secure: x}}]\n"
-    shared.stack("registry", "config:\n  docker:keyMaterial: {secure: x}" + registry)
+    shared.stack(
+        "registry",
+        "config:\n  publicUrl: https://onlineberatung.local:8443\n  docker:keyMaterial: {secure: x}" + registry,
+    )
     run = shared.ops("plan", "--stack", "registry", "--json")
     assert run.returncode == 0, run.stderr
     (provider,) = [one for one in json.loads(run.stdout)["resources"] if one["type"] == "pulumi:providers:docker"]
@@ -174,7 +178,10 @@ def test_a_secret_that_was_set_on_this_machine_alone_counts_as_present(project: 
 
 
 def test_warnings_of_a_json_plan_go_to_stderr(shared: Project) -> None:
-    shared.stack("open", "config:\n  enableAuth: false\n  dockerHostAddress: 192.0.2.10\n")
+    shared.stack(
+        "open",
+        "config:\n  publicUrl: https://onlineberatung.local:8443\n  enableAuth: false\n  dockerHostAddress: 192.0.2.10\n",
+    )
     run = shared.ops("plan", "--stack", "open", "--json")
     json.loads(run.stdout)
     assert "warning: enableAuth is false" in run.stderr
