@@ -27,6 +27,12 @@ def _plan(options: argparse.Namespace) -> int:
     return plan.run(options.stack, form=options.form)
 
 
+def _ready(options: argparse.Namespace) -> int:
+    from ops import ready
+
+    return ready.run(options.stack, without_state=options.without_state)
+
+
 def _run_pulumi(options: argparse.Namespace) -> int:
     from ops import run
 
@@ -107,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         ("mermaid", "the stack's parts and ports, as a Mermaid drawing"),
     ):
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=said)
+    ready = command("ready", _ready, "whether the stack may be previewed or deployed where nobody watches, as in CI")
+    ready.add_argument("--without-state", action="store_true", help="do not ask the backend for the stack's state")
     for name, explained in (
         ("up", "pulumi up, with all that it needs"),
         ("preview", "pulumi preview: what up would change"),

@@ -1,0 +1,259 @@
+"""`python -m ops ready`: whether a stack may be previewed or deployed where nobody watches.
+
+Owns what a preview would not show: the example's values, a Docker host that is the runner's own, state and stack file
+that do not belong together, packages that are not the lock's. Reads only. The configuration itself is judged where `up`
+judges it (`preflight`, `components.config`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from components.config.load import misplaced
+from components.config.problems import SettingsError
+from components.config.settings import Settings
+from ops import preflight
+from ops.errors import OpsError
+from ops.project import fixes, packages, stackfile, state
+from ops.project.state import StackState
+
+RUNNER_IS_HOST: Final = "VIDEOBACKEND_RUNNER_IS_DOCKER_HOST"
+"""Variable that a CI sets to 1 where the Docker host is meant to be the machine that runs it."""
+_PROVIDER: Final = "pulumi:providers:docker"
+_CONTAINER: Final = "docker:index/container:Container"
+_PINNED: Final = re.compile(r"([A-Za-z0-9._-]+)==([^ ;\\]+)")
+_BESIDE: Final = frozenset({"pip", "setuptools", "wheel"})
+"""What an environment brings by itself."""
+_SECONDS: Final = 120
+
+Deployment = Mapping[str, Any]
+Export = Callable[[StackState], Deployment]
+
+
+def run(stack: str, *, without_state: bool) -> int:
+    """`python -m ops ready`: 0, or 1 with every obstacle on stderr. Raises OpsError for no such stack or a broken file."""
+    export = None if without_state else exported
+    obstacles = find_obstacles(stack, stackfile.ROOT, os.environ, export, installed())
+    for one in obstacles:
+        print(f"error: {one}", file=sys.stderr)
+    if not obstacles:
+        print(f"stack {stack!r} is ready" + (" (its state was not asked)" if without_state else ""))
+    return 1 if obstacles else 0
+
+
+def find_obstacles(
+    stack: str, root: Path, environ: Mapping[str, str], export: Export | None, found: Mapping[str, str]
+) -> list[str]:
+    """Why the stack must not be previewed or deployed unattended; empty where it may.
+
+    Args:
+        stack: its name.
+        root: the project's directory.
+        environ: the environment.
+        export: gets what the engine has recorded of the stack; None to leave the state alone.
+        found: versions of the installed packages by their normal names.
+
+    Raises:
+        OpsError: no such stack, or a file that cannot be read.
+    """
+    stack_state = state.of_stack(stack, environ, root)
+    tracked = stackfile.read(stack_state.tracked)
+    stackfile.check(stack_state.tracked, tracked, stackfile.read_project(root)["name"])
+    obstacles = []
+    settings = None
+    if not tracked.get("environment"):  # whose values only the engine sees
+        try:
+            settings = _settings(stack_state, tracked)
+        except SettingsError as error:
+            obstacles.append(str(error))
+    if settings is not None and _is_own_machine(settings) and environ.get(RUNNER_IS_HOST) != "1":
+        obstacles.append(
+            f"docker:host of stack {stack!r} is {_docker_host(settings)}, the machine that runs this: set docker:host in "
+            f"{stack_state.tracked.name}, or {RUNNER_IS_HOST}=1 where that machine is meant"
+        )
+    obstacles += _packages(stack, root, found)
+    if export is not None:
+        try:
+            obstacles += _state_obstacles(stack_state, environ, export, tracked, settings)
+        except OpsError as error:
+            obstacles.append(str(error))
+    return obstacles
+
+
+def _settings(stack_state: StackState, tracked: Mapping[str, Any]) -> Settings:
+    """The settings, if every value is the operator's own. Raises SettingsError with all that are not."""
+    root, stack = stack_state.root, stack_state.stack
+    project = stackfile.read_project(root)
+    name = str(project["name"])
+    config = stackfile.engine_config(tracked, project)
+    problems = misplaced(config.values, config.secret_keys, name)
+    problems += preflight.placeholders(stackfile.namespaced(tracked, name), name)
+    try:
+        settings = preflight.check_settings(stack, tracked, root)
+        problems += preflight.examples(settings)
+        if not problems:
+            return settings
+    except SettingsError as error:
+        known = {one.key for one in error.problems}
+        problems = [*error.problems, *(one for one in problems if one.key not in known)]
+    raise fixes.worded(SettingsError(stack, name, problems), stack_state, tracked)
+
+
+def _is_own_machine(settings: Settings) -> bool:
+    """Whether the Docker host is the machine that runs this; one that is encrypted cannot be told."""
+    context = settings.docker.get("context")
+    if settings.docker_secrets & {"host", "context"}:
+        return False
+    if context:
+        return bool(context == "default")
+    url = urlsplit(settings.docker_url)
+    host = url.hostname or ""
+    return url.scheme in ("unix", "npipe") or host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")
+
+
+def _docker_host(settings: Settings) -> str:
+    return str(settings.docker.get("context") or settings.docker_url)
+
+
+def _packages(stack: str, root: Path, found: Mapping[str, str]) -> list[str]:
+    """One sentence where the installed packages are not those of the lock."""
+    files = ["requirements.txt", *(["requirements/dns.txt"] if packages.needs_dns(stack, root) else [])]
+    locked: dict[str, tuple[str, bool]] = {}
+    for name in files:
+        for line in (root / name).read_text(encoding="utf-8").splitlines():
+            if match := _PINNED.match(line):
+                # A package for one kind of Python alone may be missing.
+                locked[_normal(match[1])] = (match[2], "implementation" not in line)
+    wrong = [
+        f"{name} {found[name]} instead of {version}" if name in found else f"{name} is missing"
+        for name, (version, needed) in sorted(locked.items())
+        if (found[name] != version if name in found else needed)
+    ]
+    wrong += [f"{name} {found[name]} is none of them" for name in sorted(set(found) - set(locked) - _BESIDE)]
+    if not wrong:
+        return []
+    shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+    return [
+        f"the packages are not the lock's ({' and '.join(files)}): {shown}. Run it in the environment that is: "
+        f"python3 -m ops.environment program --stack {stack} -- python -m ops ready --stack {stack}"
+    ]
+
+
+def installed() -> dict[str, str]:
+    """Versions of the packages of this environment, by normal names."""
+    return {_normal(one.metadata["Name"]): one.version for one in metadata.distributions() if one.metadata["Name"]}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _state_obstacles(
+    stack_state: StackState,
+    environ: Mapping[str, str],
+    export: Export,
+    tracked: Mapping[str, Any],
+    settings: Settings | None,
+) -> list[str]:
+    """What of the stack file does not belong to the state that the engine has."""
+    name, stack = stack_state.tracked.name, stack_state.stack
+    if stack_state.embedded:
+        if not environ.get("CI"):
+            return []
+        return [
+            f"stack {stack!r} has no backend of its own: its state would be this runner's, and gone after the run; set "
+            "PULUMI_BACKEND_URL (README.md, Environments)"
+        ]
+    deployment = export(stack_state)
+    resources: Sequence[Mapping[str, Any]] = deployment.get("resources") or []
+    obstacles = []
+    if not any(one.get("type") == _CONTAINER for one in resources):
+        return []
+    recorded = {
+        str((one.get("inputs") or {}).get("host") or "")
+        for one in resources
+        if one.get("type") == _PROVIDER and not isinstance((one.get("inputs") or {}).get("host"), dict)
+    } - {""}
+    if settings is not None and "host" not in settings.docker_secrets and recorded - {settings.docker_url}:
+        obstacles.append(
+            f"docker:host of stack {stack!r} is {settings.docker_url}, and its containers are on "
+            f"{', '.join(sorted(recorded))}: a changed host takes nothing along (docs/operations.md, Move to another machine)"
+        )
+    theirs, own = _secrets_of_state(deployment), _secrets_of_file(tracked)
+    if theirs is not None and theirs != own:
+        obstacles.append(
+            f"{name} has {_kind(own)}, and the state of stack {stack!r} is encrypted with {_kind(theirs)}: put the lines "
+            "encryptionsalt, secretsprovider and encryptedkey back as they were; to change them: pulumi stack "
+            "change-secrets-provider"
+        )
+    return obstacles
+
+
+def _secrets_of_state(deployment: Deployment) -> tuple[str, str, str] | None:
+    """Kind, key service and key by which the state is encrypted (pulumi, pkg/secrets); None where it does not say."""
+    provider = deployment.get("secrets_providers") or {}
+    about = provider.get("state") or {}
+    kind = str(provider.get("type") or "")
+    if kind == "passphrase":
+        return kind, "", str(about.get("salt") or "")
+    if kind == "cloud":
+        return kind, str(about.get("url") or ""), str(about.get("encryptedkey") or "")
+    return (kind, "", "") if kind == "service" else None
+
+
+def _secrets_of_file(tracked: Mapping[str, Any]) -> tuple[str, str, str]:
+    service = str(tracked.get("secretsprovider") or "")
+    if "://" in service:
+        return "cloud", service, str(tracked.get("encryptedkey") or "")
+    salt = str(tracked.get("encryptionsalt") or "")
+    return ("passphrase", "", salt) if salt or service == "passphrase" else ("service", "", "")
+
+
+def _kind(secrets: tuple[str, str, str]) -> str:
+    kind, service, key = secrets
+    if kind == "cloud":
+        return f"a key of {urlsplit(service).scheme}" + ("" if key else " that is missing")
+    if kind == "passphrase":
+        return "a passphrase's salt" if key else "no salt of a passphrase"
+    return "no key or salt (Pulumi Cloud's own)"
+
+
+def exported(stack_state: StackState) -> Deployment:
+    """What the engine has recorded of the stack, its secrets encrypted. Raises OpsError with the CLI's own reason."""
+    found = shutil.which("pulumi")
+    if found is None:
+        raise OpsError("the Pulumi CLI is not on PATH: install the release that pyproject.toml names")
+    cli = Path(found)
+    try:
+        run = subprocess.run(
+            [found, "stack", "export", "--stack", stack_state.stack, "--non-interactive"],
+            cwd=stack_state.root,
+            env=state.environment(stack_state, os.environ, cli),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise OpsError(
+            f"the backend did not hand out the state within {_SECONDS} s: check PULUMI_BACKEND_URL"
+        ) from None
+    if run.returncode:
+        lines = [line for line in run.stderr.splitlines() if line.startswith("error:")]
+        reason = lines[0].removeprefix("error:").strip() if lines else f"exit code {run.returncode}"
+        raise OpsError(
+            f"the backend does not hand out the state of stack {stack_state.stack!r}: {reason} (a first time: pulumi stack "
+            f"init {stack_state.stack})"
+        )
+    content = json.loads(run.stdout)
+    return content.get("deployment") or {}

@@ -1,0 +1,173 @@
+"""What `python -m ops ready` lets through to an unattended preview or deploy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from ops import ready
+from ops.errors import OpsError
+from ops.project import stackfile
+
+SALT: Final = "v1:abcdefgh:v1:ijklmnop:qrstuvwx=="
+SOUND: Final = f"""encryptionsalt: {SALT}
+config:
+  videobackend:publicUrl: https://video.test
+  videobackend:httpPort: 80
+  videobackend:httpsPort: 443
+  videobackend:letsencryptEmail: admin@video.test
+  videobackend:dockerHostAddress: 9.9.9.10
+  docker:host: ssh://deploy@video.test
+"""
+LOCKED: Final = {
+    ready._normal(match[1]): match[2]
+    for line in (stackfile.ROOT / "requirements.txt").read_text().splitlines()
+    if (match := ready._PINNED.match(line))
+}
+DEPLOYED: Final = {
+    "secrets_providers": {"type": "passphrase", "state": {"salt": SALT}},
+    "resources": [
+        {"type": "pulumi:providers:docker", "urn": "u", "inputs": {"host": "ssh://deploy@video.test"}},
+        {"type": "docker:index/container:Container", "urn": "c"},
+    ],
+}
+CI: Final = {"CI": "true", "PULUMI_BACKEND_URL": "s3://bucket"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("Pulumi.yaml", "requirements.txt", "requirements"):
+        source = stackfile.ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    return tmp_path
+
+
+def obstacles(
+    root: Path,
+    text: str = SOUND,
+    *,
+    environ: Mapping[str, str] = CI,
+    state: Mapping[str, Any] | None = DEPLOYED,
+    found: Mapping[str, str] = LOCKED,
+) -> list[str]:
+    (root / "Pulumi.prod.yaml").write_text(text)
+    export = None if state is None else lambda _: state
+    return ready.find_obstacles("prod", root, environ, export, found)
+
+
+def test_a_sound_stack_that_is_the_states_own_is_ready(root: Path) -> None:
+    assert obstacles(root) == []
+
+
+def test_a_stack_without_its_file_is_refused_with_the_names_there_are(root: Path) -> None:
+    (root / "Pulumi.production.yaml").write_text(SOUND)
+    with pytest.raises(OpsError, match=r"no file Pulumi\.prod\.yaml\); stacks: production"):
+        ready.find_obstacles("prod", root, CI, None, LOCKED)
+
+
+def test_a_part_that_pulumi_would_pass_over_is_refused(root: Path) -> None:
+    with pytest.raises(OpsError, match="did you mean config"):
+        obstacles(root, SOUND.replace("config:", "confg:"))
+
+
+@pytest.mark.parametrize(
+    ("line", "replacement", "words"),
+    [
+        pytest.param(
+            "https://video.test", "https://video.example.org", "example of the documentation", id="an example"
+        ),
+        pytest.param(
+            "  docker:host", "  jwtAppSecret: {secure: REPLACE-ME}\n  docker:host", "placeholder", id="a secret"
+        ),
+        pytest.param("9.9.9.10", "localhost", "dockerHostAddress", id="a wrong value"),
+    ],
+)
+def test_values_that_are_not_the_operators_own_are_refused(root: Path, line: str, replacement: str, words: str) -> None:
+    (message,) = obstacles(root, SOUND.replace(line, replacement))
+    assert words in message
+    assert "REPLACE-ME" not in message
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        None,
+        "unix:///var/run/docker.sock",
+        "tcp://127.0.0.1:2375",
+        "tcp://localhost:2375",
+        "ssh://me@localhost",
+        "tcp://[::1]:2375",
+    ],
+)
+def test_a_docker_host_that_is_the_runners_own_is_refused_unless_that_is_meant(root: Path, host: str | None) -> None:
+    text = SOUND.replace("  docker:host: ssh://deploy@video.test\n", f"  docker:host: {host}\n" if host else "")
+    (message,) = obstacles(root, text, state=None)
+    assert "docker:host" in message
+    assert ready.RUNNER_IS_HOST in message
+    assert obstacles(root, text, state=None, environ={**CI, ready.RUNNER_IS_HOST: "1"}) == []
+
+
+def test_a_moved_docker_host_is_refused_and_both_are_named(root: Path) -> None:
+    (message,) = obstacles(root, SOUND.replace("ssh://deploy@video.test", "ssh://deploy@other.test"))
+    assert "ssh://deploy@other.test" in message
+    assert "ssh://deploy@video.test" in message
+
+
+def test_where_nothing_is_deployed_a_host_may_change(root: Path) -> None:
+    other = SOUND.replace("ssh://deploy@video.test", "ssh://deploy@other.test")
+    assert obstacles(root, other, state={"resources": DEPLOYED["resources"][:1]}) == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "encryptionsalt: v1:another:v1:salt:of==\n",
+        "",
+        "secretsprovider: awskms://alias/x\nencryptedkey: AAAA\n",
+    ],
+)
+def test_another_key_of_the_secrets_than_the_states_is_refused_and_not_shown(root: Path, head: str) -> None:
+    (message,) = obstacles(root, SOUND.replace(f"encryptionsalt: {SALT}\n", head))
+    assert "encryptionsalt" in message
+    assert SALT not in message
+    assert "another:v1" not in message
+
+
+def test_a_state_that_a_key_service_encrypts_is_the_stack_files_own_by_service_and_key(root: Path) -> None:
+    state = {
+        **DEPLOYED,
+        "secrets_providers": {"type": "cloud", "state": {"url": "awskms://alias/x", "encryptedkey": "AAAA"}},
+    }
+    head = "secretsprovider: awskms://alias/x\nencryptedkey: {}\n"
+    assert obstacles(root, SOUND.replace(f"encryptionsalt: {SALT}\n", head.format("AAAA")), state=state) == []
+    assert obstacles(root, SOUND.replace(f"encryptionsalt: {SALT}\n", head.format("BBBB")), state=state)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        pytest.param({**LOCKED, "pulumi": "3.1.0"}, "pulumi 3.1.0 instead of", id="another version"),
+        pytest.param({k: v for k, v in LOCKED.items() if k != "pulumi-tls"}, "pulumi-tls is missing", id="missing"),
+        pytest.param({**LOCKED, "stranger": "1"}, "stranger 1 is none of them", id="one more"),
+    ],
+)
+def test_packages_that_are_not_the_locks_are_refused(root: Path, found: Mapping[str, str], words: str) -> None:
+    (message,) = obstacles(root, found=found)
+    assert words in message
+
+
+def test_in_ci_a_stack_needs_a_backend_of_its_own(root: Path) -> None:
+    (message,) = obstacles(root, SOUND.removeprefix(f"encryptionsalt: {SALT}\n"), environ={"CI": "true"})
+    assert "PULUMI_BACKEND_URL" in message
+
+
+def test_a_backend_that_does_not_answer_is_an_obstacle_beside_the_others(root: Path) -> None:
+    def unreachable(_: object) -> Mapping[str, Any]:
+        raise OpsError("the backend does not hand out the state")
+
+    (root / "Pulumi.prod.yaml").write_text(SOUND)
+    assert len(ready.find_obstacles("prod", root, CI, unreachable, {**LOCKED, "stranger": "1"})) == 2
