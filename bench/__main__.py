@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import json
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ from typing import Final
 from bench import bare
 from bench.compose import Compose, command
 from bench.measure import Figure, Unavailable, interleaved, machine, seconds
+from bench.outage import OUTAGE, outage
 from bench.setup import first_plan
 from components.config.load import load as load_settings
 from components.stack import services
@@ -40,7 +42,7 @@ DELAY: Final = 5.0
 """Seconds from a stand-in's start until it is healthy: about what the real images need."""
 REGISTRY: Final = "videobackend-bench"
 WARM_UP: Final = 1
-ALL: Final = ("setup", "plan", "preview", "up", "flood")
+ALL: Final = ("setup", "plan", "preview", "up", "change", "flood")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=ALL, action="append", help="leave out the rest")
     parser.add_argument("--previews", type=int, default=9, metavar="PAIRS")
     parser.add_argument("--ups", type=int, default=3, metavar="PAIRS")
+    parser.add_argument("--changes", type=int, default=5, metavar="PAIRS")
     parser.add_argument("--setups", type=int, default=2, metavar="PAIRS")
     parser.add_argument("--plans", type=int, default=11, metavar="PAIRS")
     parser.add_argument("--json", action="store_true")
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures.append(first_plan(options.setups))
     if "plan" in chosen:
         figures.append(_plan(options.plans))
-    if {"preview", "up"} & set(chosen):
+    if {"preview", "up", "change"} & set(chosen):
         figures += _engine(chosen, options, facts)
     flood = _flood() if "flood" in chosen else None
     if options.json:
@@ -86,7 +89,7 @@ def _plan(pairs: int) -> Figure:
 
 def _engine(chosen: Sequence[str], options: argparse.Namespace, facts: dict[str, str]) -> list[Figure]:
     """The figures that need the engine and Docker, on one stack."""
-    wanted = [one for name, one in (("preview", PREVIEW), ("up", UP)) if name in chosen]
+    wanted = [one for name, one in (("preview", PREVIEW), ("up", UP), ("change", OUTAGE)) if name in chosen]
     with tempfile.TemporaryDirectory(prefix="videobackend-bench-") as temporary:
         folder = Path(temporary)
         try:
@@ -101,6 +104,8 @@ def _engine(chosen: Sequence[str], options: argparse.Namespace, facts: dict[str,
             stack.up()
             if PREVIEW in wanted:
                 figures.insert(0, _previews(folder, tools, stack, options.previews))
+            if OUTAGE in wanted:
+                figures.append(_changes(folder, stack, options.changes))
             stack.refresh()
             foreseen = {step["op"] for step in stack.steps()} - {"same"}
             facts[REFRESHED] = f"foresees {', '.join(sorted(foreseen))}" if foreseen else "no change"
@@ -156,6 +161,30 @@ def _ups(folder: Path, stack: Workspace, pairs: int) -> Figure:
             project.down()
 
     return interleaved(*UP, pairs, ours, theirs)
+
+
+def _changes(folder: Path, stack: Workspace, pairs: int) -> Figure:
+    """On the stack that is up, and on a compose project beside it."""
+    try:
+        project = _compose(folder / "compose-changed", stack)
+    except Unavailable as reason:
+        return Figure(*OUTAGE, reason=str(reason))
+    timeouts = itertools.count(21)
+
+    def ours() -> float:
+        stack.config["conferenceTimeout"] = next(timeouts)
+        stack.write()
+        return outage(lambda: stack.up("--skip-preview"), f"videobackend.stack={stack.stack}")
+
+    def theirs() -> float:
+        project.write(_compose_specs(stack))
+        return outage(project.up, f"com.docker.compose.project={_compose_name(stack)}")
+
+    try:
+        project.up()
+        return interleaved(*OUTAGE, pairs, ours, theirs)
+    finally:
+        project.down()
 
 
 def _compose(folder: Path, stack: Workspace) -> Compose:

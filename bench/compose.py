@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -52,7 +53,7 @@ class Compose:
         self._file_name.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
     def _service(self, spec: ContainerSpec) -> dict[str, Any]:
-        files = [self._file(spec.role, number, one.content) for number, one in enumerate(spec.files)]
+        files = [self._file(spec.role, one.content) for one in spec.files]
         mounts = [f"{path}:{one.path}:ro" for path, one in zip(files, spec.files, strict=True)]
         return {
             "image": spec.image,
@@ -81,13 +82,15 @@ class Compose:
             },
         }
 
-    def _file(self, role: str, number: int, content: str | bytes | SecretRef | SecretText) -> Path:
-        path = self._folder / f"{role}-{number}"
+    def _file(self, role: str, content: str | bytes | SecretRef | SecretText) -> Path:
+        """A file named by its content: compose makes a container anew for another name, not for another content."""
         if isinstance(content, SecretText):
             content = content.masked
         elif isinstance(content, SecretRef):
             content = _SECRET
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        data = content.encode() if isinstance(content, str) else content
+        path = self._folder / f"{role}-{hashlib.sha256(data).hexdigest()[:16]}"
+        path.write_bytes(data)
         return path
 
     def up(self) -> None:
