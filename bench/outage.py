@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from tests.engine.docker_host import DOCKER
+from tests.engine.toolbox import DOCKER
 
 OUTAGE: Final = ("prosody change, until prosody and jicofo are healthy / docker-compose", 1.0)
 _ROLES: Final = ("prosody", "jicofo")
