@@ -107,6 +107,7 @@ def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
     stack_state = state.of_stack(stack, os.environ, stackfile.ROOT)
     if stack_state.embedded and checkpoint.is_empty(stack_state):
         raise OpsError(f"stack {stack!r} has no outputs yet: {make(stack, 'up')}")
+    state.check_passphrase(stack_state, os.environ)
     arguments = ["stack", "output", *([name] if name else []), "--stack", stack, "--non-interactive"]
     return _pulumi(stack_state, state.find_cli(stack_state), arguments + (["--show-secrets"] if show_secrets else []))
 

@@ -289,19 +289,27 @@ def make_directory(stack_state: StackState) -> None:
     stack_state.directory.chmod(0o700)
 
 
+def check_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> None:
+    """That the embedded state's own passphrase is not lost. Raises OpsError."""
+    if stack_state.embedded and stack_state.exists and not _has_passphrase(stack_state, environ):
+        raise OpsError(
+            f"{DIRECTORY}/passphrase is gone, and the secrets of {DIRECTORY}/state cannot be read without it: put it back "
+            f"from a copy, or name one in PULUMI_CONFIG_PASSPHRASE_FILE. Without a copy they are lost: mv {DIRECTORY} "
+            f"{DIRECTORY}.lost, and the next make up says how to remove what runs"
+        )
+
+
+def _has_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> bool:
+    own = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") not in (None, "", str(stack_state.passphrase))
+    return own or "PULUMI_CONFIG_PASSPHRASE" in environ or stack_state.passphrase.exists()
+
+
 def ensure_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> None:
     """A random passphrase, unless the operator has one. Raises OpsError where the state's own is lost."""
-    if environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") not in (None, "", str(stack_state.passphrase)):
-        return
-    if "PULUMI_CONFIG_PASSPHRASE" in environ or stack_state.passphrase.exists():
-        return
-    if stack_state.exists:
-        raise OpsError(
-            f"{DIRECTORY}/passphrase is gone, and {DIRECTORY}/state cannot be read without it: put it back from a "
-            f"copy, or name it in PULUMI_CONFIG_PASSPHRASE_FILE"
-        )
-    make_directory(stack_state)
-    write_whole(stack_state.passphrase, secrets.token_hex(32) + "\n")
+    check_passphrase(stack_state, environ)
+    if not _has_passphrase(stack_state, environ):
+        make_directory(stack_state)
+        write_whole(stack_state.passphrase, secrets.token_hex(32) + "\n")
 
 
 def initialise(stack_state: StackState, cli: Path, environ: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from components.config import providers
@@ -22,9 +22,9 @@ from components.config.addresses import parse_ip
 from components.resources.docker_cli import DockerCli
 from components.stack.facts import VERSION
 from ops.errors import OpsError
-
-if TYPE_CHECKING:
-    from ops.project.state import StackState
+from ops.project import checkpoint, stackfile, state
+from ops.project.fixes import make
+from ops.project.state import StackState
 
 _JWT_SECRET: Final = "jwt_app_secret"
 _HIDDEN: Final = "[secret]"
@@ -268,12 +268,10 @@ def _from_file(path: Path) -> DeployedStack:
 
 
 def _from_engine(stack: str, seconds: float) -> DeployedStack:
-    from ops.project import checkpoint, stackfile, state  # not needed for a file
-    from ops.project.fixes import make
-
     stack_state = state.of_stack(stack, os.environ, stackfile.ROOT)
     if stack_state.embedded and checkpoint.is_empty(stack_state):
         raise OpsError(f"stack {stack!r} is not up: {make(stack, 'up')}")
+    state.check_passphrase(stack_state, os.environ)
     cli = state.find_cli(stack_state)
     command = [str(cli), "stack", "output", "--json", "--show-secrets", "--stack", stack, "--non-interactive"]
     child = state.environment(stack_state, os.environ, cli)
@@ -298,8 +296,6 @@ def _docker(stack_state: StackState) -> DockerCli:
 
     The rest of the file is not judged: what is wrong there has no bearing on what runs.
     """
-    from ops.project import stackfile
-
     try:
         content = stackfile.read(stack_state.config_file)
     except OpsError as error:

@@ -274,6 +274,16 @@ def test_a_state_that_was_cut_short_names_its_copy_and_the_command(ready: Projec
     assert f"cp {where}.bak {where}" in message
 
 
+@pytest.mark.parametrize("command", ["up", "preview", "outputs", "destroy", "verify"])
+def test_a_lost_passphrase_is_told_with_the_way_out(ready: Project, ops: Ops, command: str) -> None:
+    _up(ops)
+    (ready.root / ".local" / "passphrase").unlink()
+    arguments = ["--yes"] if command == "destroy" else []
+    message = ops(command, *arguments).stderr.splitlines()[-1]
+    assert message.startswith("error: .local/passphrase is gone")
+    assert "mv .local .local.lost" in message
+
+
 def test_the_past_that_is_kept_has_a_bound(ready: Project, ops: Ops) -> None:
     _up(ops)
     folder = ready.root / ".local" / "state" / ".pulumi" / "history" / "videobackend" / "dev"
