@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,8 @@ def test_a_name_that_only_looks_alike_is_not(written: str) -> None:
 def test_of_two_names_that_are_equally_near_none_is_offered() -> None:
     assert nearest("abX", ["abc", "abd"]) is None
     assert nearest("abX", {"abc": "one", "abd": "one"}) == "one"
+
+
+def test_the_table_of_the_projects_modules_is_its_plugins() -> None:
+    folder = Path(__file__).resolve().parents[2] / "prosody" / "plugins"
+    assert {path.stem.removeprefix("mod_") for path in folder.glob("mod_*.lua")} == prosody_modules.PROJECT
