@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.config import rules
+from components.config.addresses import PublicUrl
+from components.config.checks import Invalid
 from components.config.keys import KEYS
 from components.config.load import ENCRYPTED
 from components.config.load import load as load_settings
@@ -168,3 +170,30 @@ def test_near_misses_of_one_key(name: str, seen: Counter[str]) -> None:
 
     run()
     assert seen.total() >= 5
+
+
+@pytest.mark.parametrize("name", sorted(KEYS))
+def test_what_is_passed_on_is_what_was_checked(name: str) -> None:
+    """The normal form of a value is its own normal form: nothing is left that a second reader would still change."""
+
+    @settings(max_examples=25 * TIMES)
+    @given(text=near_misses(name))
+    def run(text: str) -> None:
+        try:
+            value = KEYS[name].check(text)
+        except Invalid:
+            return
+        assert KEYS[name].check(as_text(value)) == value
+
+    run()
+
+
+def as_text(value: object) -> str:
+    """A value as it reaches its consumer."""
+    if isinstance(value, PublicUrl):
+        return value.origin
+    if value == ():
+        return "self"
+    if isinstance(value, tuple):
+        return ("-" if all(isinstance(one, int) for one in value) else ",").join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
