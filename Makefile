@@ -9,15 +9,16 @@ PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 NAME =
 ROOM =
+BASE = main
 
 # `plan` without STACK is of all stacks.
 ONE := $(filter-out file,$(origin STACK))
 # Nothing that is typed is carried out. make expands a variable's $(...) where it uses or exports it: as plain text from
 # here on. The shell sees it as a variable, never as text of a recipe. ARGS is split into words in ops/environment.py.
 as_typed = $(foreach name,$(1),$(eval override $(name) := $$(value $(name))))
-$(call as_typed,STACK PYTHON NAME ROOM ARGS YES SHOW_SECRETS)
+$(call as_typed,STACK PYTHON NAME ROOM BASE ARGS YES SHOW_SECRETS)
 $(call as_typed,$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
-export STACK PYTHON NAME ROOM ARGS
+export STACK PYTHON NAME ROOM BASE ARGS
 
 in = "$$PYTHON" -m ops.environment
 operate = $(in) program --stack="$$STACK" -- python -m ops
@@ -29,7 +30,7 @@ SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/d
 LUA = $(shell find prosody tests -name '*.lua' -not -path '*/golden/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy verify token outputs config env plan test lint lock bench clean
+.PHONY: help up preview refresh destroy verify token outputs config env plan review test lint lock bench clean
 .PHONY: lint-python lint-lua lint-shell lint-yaml
 
 help: ## this list
@@ -69,6 +70,9 @@ plan: ## show on one screen what a stack consists of; ARGS=--full every resource
 	between=:; for stack in "$$@"; do \
 		$$between; $(in) ops --stack="$$stack" --args -- python -m ops plan --stack="$$stack" || exit $$?; between=echo; \
 	done
+
+review: ## show what this checkout changes against BASE=main, and what that does to people; ARGS=--markdown, ARGS=--json
+	@$(in) ops --args -- python -m ops review --base="$$BASE"
 
 test: ## run all tests; those that need Docker, Prosody or root say so where they are skipped
 	@$(in) dev --args -- python -m pytest -rs --numprocesses=auto --maxprocesses=4 --dist=worksteal

@@ -33,6 +33,12 @@ def _ready(options: argparse.Namespace) -> int:
     return ready.run(options.stack, without_state=options.without_state)
 
 
+def _review(options: argparse.Namespace) -> int:
+    from ops import review
+
+    return review.run(options.base, form=options.form)
+
+
 def _run_pulumi(options: argparse.Namespace) -> int:
     from ops import run
 
@@ -115,6 +121,10 @@ def _parser() -> argparse.ArgumentParser:
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=said)
     ready = command("ready", _ready, "whether the stack may be previewed or deployed where nobody watches, as in CI")
     ready.add_argument("--without-state", action="store_true", help="do not ask the backend for the stack's state")
+    review = command("review", _review, "what a change does to each stack and to people, compared with a revision")
+    review.add_argument("--base", default="main", metavar="REV", help="the revision to compare with; default: main")
+    for name in ("markdown", "json"):
+        review.add_argument(f"--{name}", dest="form", action="store_const", const=name, default="terminal")
     for name, explained in (
         ("up", "pulumi up, with all that it needs"),
         ("preview", "pulumi preview: what up would change"),

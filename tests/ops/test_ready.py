@@ -28,7 +28,7 @@ LOCKED: Final = {
     for line in (stackfile.ROOT / "requirements.txt").read_text().splitlines()
     if (match := ready._PINNED.match(line))
 }
-DEPLOYED: Final = {
+DEPLOYED: Final[dict[str, Any]] = {
     "secrets_providers": {"type": "passphrase", "state": {"salt": SALT}},
     "resources": [
         {"type": "pulumi:providers:docker", "urn": "u", "inputs": {"host": "ssh://deploy@video.test"}},

@@ -1,0 +1,109 @@
+"""A review in words: for a terminal, as Markdown, as JSON.
+
+Owns the layout, and that no value of a stack file or of the program can be taken for markup or for lines of the review.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from components.config.problems import visible
+from ops.review.difference import CHANGED, Change
+
+Style = Callable[[str], str]
+_LONGEST = 400
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~@&$]|:(?=\S)|(?<=www)\.|^[-+=]|(?<=^\d)[.)])", re.IGNORECASE)
+
+
+def code(text: str) -> str:
+    """A Markdown code span that `text` cannot leave."""
+    line = visible(text)
+    return _span(line)
+
+
+def _span(line: str) -> str:
+    ticks = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    pad = " " if line.startswith(("`", " ")) or line.endswith(("`", " ")) or not line else ""
+    return f"{ticks}{pad}{line}{pad}{ticks}"
+
+
+def escaped(text: str) -> str:
+    """A line of text in Markdown in which nothing is markup, a mention, or a link."""
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[1])};", line)
+
+
+def _code_line(text: str) -> str:
+    return _span(_plain(text).strip()[:_LONGEST])
+
+
+def as_terminal(base: str, changes: Sequence[Change]) -> str:
+    """For a terminal."""
+    return "\n".join(_lines(base, changes, visible, _plain, ""))
+
+
+def as_markdown(base: str, changes: Sequence[Change]) -> str:
+    """For a comment: a list, values in code spans, all else escaped."""
+    return "\n".join(_lines(base, changes, code, escaped, "- "))
+
+
+def as_json(base: str, changes: Sequence[Change]) -> str:
+    """For programs."""
+    return json.dumps({"base": base, "stacks": [dataclasses.asdict(one) for one in changes]}, indent=2)
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _lines(base: str, changes: Sequence[Change], value: Style, words: Style, bullet: str) -> Iterator[str]:
+    different = [one for one in changes if one.kind != "same"]
+    if not different:
+        yield f"No stack changes against {value(base)}."
+        return
+    count = f"{len(different)} of {len(changes)} stacks"
+    yield f"{count} {'changes' if len(different) == 1 else 'change'} against {value(base)}:"
+    for one in different:
+        yield ""
+        yield f"{'**' if bullet else ''}{value(one.stack)}: {_head(one)}{'**' if bullet else ''}"
+        if bullet:
+            yield ""
+        indent = bullet or "  "
+        for line in one.refused.splitlines():
+            if line.strip():
+                yield f"{indent}{_code_line(line) if bullet else words(line)}"
+        for text in one.people:
+            yield f"{indent}People: {words(text)}"
+        for key, old, new in one.settings:
+            shown = "changed" if CHANGED in (old, new) else f"{value(old)} → {value(new)}"
+            yield f"{indent}{value(key)}: {shown}"
+        for label, roles in (
+            ("replaced", one.replaced),
+            ("changed in place", one.in_place),
+            ("added", one.added),
+            ("removed", one.removed),
+        ):
+            if roles:
+                yield f"{indent}{label}: {words(', '.join(roles))}"
+        for label, texts in (
+            ("changed", one.details),
+            ("new warning", one.warnings_new),
+            ("warning gone", one.warnings_gone),
+        ):
+            yield from (f"{indent}{label}: {words(text)}" for text in texts)
+    same = [one.stack for one in changes if one.kind == "same"]
+    if same:
+        yield ""
+        yield f"No change: {', '.join(map(value, same))}"
+
+
+def _head(one: Change) -> str:
+    return {
+        "refused": "REFUSED",
+        "removed": "the stack is removed",
+        "added": "a new stack",
+        "changed": "changes",
+    }[one.kind]
