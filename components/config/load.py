@@ -25,6 +25,9 @@ ENCRYPTED: Final = "\x00encrypted\x00"
 the engine hands over can pass for it: every secret's check refuses control characters."""
 
 
+_PLAIN: Final = "plain text: this key is no secret, so state and outputs would show it all the same"
+
+
 def load(
     values: Mapping[str, str], *, stack: str, secret_keys: Collection[str] = (), project: str = "videobackend"
 ) -> Settings:
@@ -111,7 +114,7 @@ def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -
         try:
             if not key.secret:
                 if key.name in secret_keys:
-                    raise Invalid("plain text: this key is no secret, so state and outputs would show it all the same")
+                    raise Invalid(_PLAIN, example="VALUE")
                 fields[key.attribute] = key.check(_plain_text(text))
             else:
                 unseen = text == ENCRYPTED or key.name in plain
@@ -143,7 +146,7 @@ def _plain_text(text: str) -> str:
         except (ValueError, RecursionError):
             return text
         if isinstance(value, list | dict):
-            raise Invalid(f"text, not a {'list: write a,b' if isinstance(value, list) else 'map'}")
+            raise Invalid(f"text, not a {'list: write a,b' if isinstance(value, list) else 'map'}", example="VALUE")
     return text
 
 

@@ -395,7 +395,7 @@ def test_a_key_that_is_no_secret_is_refused_encrypted_and_not_shown(text: str) -
     error = refused({"rabbitUsername": text}, secret_keys=frozenset({"rabbitUsername"}))
     (one,) = error.problems
     assert one.allowed.startswith("plain text: this key is no secret")
-    assert one.config_arguments == ["set", "rabbitUsername", "videobackend"]
+    assert one.config_arguments == ["set", "rabbitUsername", "VALUE"]
     assert one.given is None
     assert text not in str(error)
 
