@@ -54,7 +54,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "jwtAppId": {"jwtAppId": "another"},
     "jwtAcceptedIssuers": {"jwtAcceptedIssuers": "another"},
     "jwtAcceptedAudiences": {"jwtAcceptedAudiences": "another"},
-    "xmppMucModules": {"xmppMucModules": "token_moderation"},
+    "xmppMucModules": {"xmppMucModules": "token_moderation,close_room"},
     "conferenceTimeout": {"conferenceTimeout": 21},
     "enableLobby": {"enableLobby": False},
     "enableBreakoutRooms": {"enableBreakoutRooms": True},
