@@ -22,7 +22,7 @@ pytestmark = pytest.mark.prosody
 
 COUNT = int(os.environ.get("COUNTDOWN_SEQUENCES", "40"))
 SEED = int(os.environ.get("COUNTDOWN_SEED", str(secrets.randbelow(10**6))))
-BATCH = max(20, COUNT // 25)
+BATCH = max(20, COUNT // 20)
 GRACE = 15  # seconds after a restart in which all who come back are back
 
 OPTIONS = {"conference_restart_grace": GRACE}
