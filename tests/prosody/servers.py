@@ -192,9 +192,8 @@ class Prosody:
 class RabbitMQ:
     """One RabbitMQ with its management API, the consumer's exchange and queue, and a user that can only publish."""
 
-    def __init__(self, directory: Path, *, queue_type: str = "classic") -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._queue_type = queue_type
         self.port, self._amqp, self._dist, self._epmd = (free_port() for _ in range(4))
         self._publisher, self._reader = secrets.token_hex(8), secrets.token_hex(8)
         self.process: subprocess.Popen[bytes] | None = None
@@ -223,7 +222,7 @@ class RabbitMQ:
                 {"user": "reader", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
             ],
             "exchanges": [{"name": EXCHANGE, "type": "topic", "internal": False, **durable}],
-            "queues": [{"name": QUEUE, **durable, "arguments": {"x-queue-type": self._queue_type}}],
+            "queues": [{"name": QUEUE, **durable, "arguments": {"x-queue-type": "classic"}}],
             "bindings": [
                 {
                     "source": EXCHANGE,
@@ -301,13 +300,17 @@ class RabbitMQ:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 
-    def take_all(self) -> list[str]:
-        """Takes every message out of the consumer's queue and returns their payloads in order."""
-        payloads: list[str] = []
+    def take_messages(self) -> list[tuple[str, str]]:
+        """Takes every message out of the consumer's queue and returns their ids and payloads in order."""
+        messages: list[tuple[str, str]] = []
         query = {"count": 500, "ackmode": "ack_requeue_false", "encoding": "auto"}
         while batch := self._api("POST", f"queues/%2F/{QUEUE}/get", query):
-            payloads += [message["payload"] for message in batch]
-        return payloads
+            messages += [(message["properties"]["message_id"], message["payload"]) for message in batch]
+        return messages
+
+    def take_all(self) -> list[str]:
+        """The payloads alone."""
+        return [payload for _, payload in self.take_messages()]
 
     def bind(self, *, bound: bool) -> None:
         """Makes or takes away the binding of the consumer's queue: without it the broker routes nowhere."""
