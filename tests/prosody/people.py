@@ -6,7 +6,6 @@ Everything speaks plain c2s to a local Prosody; a token goes in as the SASL pass
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from typing import Any
@@ -99,12 +98,7 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("session_start", lambda _: settle(True))
         self.add_event_handler("failed_all_auth", lambda _: settle(False))
         self.connect("127.0.0.1", self.port)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.shield(done), PATIENCE / 2)
-        if not done.done():  # a connection that slixmpp lost on a busy machine
-            self.abort()
-            self.connect("127.0.0.1", self.port)
-        if not await asyncio.wait_for(done, PATIENCE):
+        if not await asyncio.wait_for(done, PATIENCE / 3):
             await self.leave_server()
             raise RefusedError("not-authorized", "login failed")
         self.send_presence()

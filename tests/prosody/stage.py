@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
 from tests.prosody.people import Focus, Person, guest, person, token
 from tests.prosody.servers import Prosody, RabbitMQ
@@ -14,6 +15,7 @@ from tests.prosody.servers import Prosody, RabbitMQ
 FOCUS_PASSWORD = "focus-password"
 
 MakeProsody = Callable[..., Prosody]
+AnyPerson = TypeVar("AnyPerson", bound=Person)
 
 
 async def until(holds: Callable[[], object], what: str, seconds: float = 15.0) -> None:
@@ -41,8 +43,7 @@ class Stage:
 
     async def __aenter__(self) -> Stage:
         if self._wants_focus:
-            self.focus = Focus(self._port, FOCUS_PASSWORD)
-            await self._enter(self.focus)
+            self.focus = await self._enter(lambda: Focus(self._port, FOCUS_PASSWORD))
         return self
 
     async def __aexit__(
@@ -50,9 +51,19 @@ class Stage:
     ) -> None:
         await asyncio.gather(*(one.leave_server() for one in self._people), return_exceptions=True)
 
-    async def _enter(self, one: Person) -> None:
-        self._people.append(one)
-        await one.arrive()
+    async def _enter(self, make: Callable[[], AnyPerson]) -> AnyPerson:
+        # On a busy machine slixmpp loses a connection now and then, before it has logged in: then another one is made.
+        for attempt in range(3):
+            one = make()
+            self._people.append(one)
+            try:
+                await one.arrive()
+                break
+            except TimeoutError:
+                one.drop()
+                if attempt == 2:
+                    raise
+        return one
 
     async def person(self, room: str, **claims: object) -> Person:
         """Somebody logged in with a token for the room."""
@@ -60,9 +71,7 @@ class Stage:
 
     async def bearer(self, shown: str) -> Person:
         """Somebody logged in with this token."""
-        one = person(self._port, shown)
-        await self._enter(one)
-        return one
+        return await self._enter(lambda: person(self._port, shown))
 
     async def moderator(self, room: str) -> Person:
         """Somebody in the room whose token has `moderator: true`."""
@@ -78,9 +87,7 @@ class Stage:
 
     async def tokenless(self, shown: str) -> Person:
         """Somebody on the anonymous guest host, showing `shown` as a token nobody verifies."""
-        one = guest(self._port, shown)
-        await self._enter(one)
-        return one
+        return await self._enter(lambda: guest(self._port, shown))
 
 
 class Consumer:
