@@ -98,7 +98,7 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("session_start", lambda _: settle(True))
         self.add_event_handler("failed_all_auth", lambda _: settle(False))
         self.connect("127.0.0.1", self.port)
-        if not await asyncio.wait_for(done, PATIENCE / 3):
+        if not await asyncio.wait_for(done, PATIENCE):
             await self.leave_server()
             raise RefusedError("not-authorized", "login failed")
         self.send_presence()

@@ -269,7 +269,7 @@ class RabbitMQ:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_until(self._is_up, "RabbitMQ's management API answers", 60)
+        wait_until(self._is_up, "RabbitMQ's management API answers", 120)
 
     def _is_up(self) -> bool:
         try:
