@@ -34,9 +34,9 @@ def _ready(options: argparse.Namespace) -> int:
 
 
 def _review(options: argparse.Namespace) -> int:
-    from ops import review
+    from ops.review import revisions
 
-    return review.run(options.base, form=options.form)
+    return revisions.run(options.base, form=options.form)
 
 
 def _run_pulumi(options: argparse.Namespace) -> int:

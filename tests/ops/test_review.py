@@ -191,6 +191,8 @@ HOSTILE: Final = (
     "::set-output name=a::b",
     "&lt;b&gt;",
     "</details>",
+    "x` <img src=x> `x",
+    "x`` <img src=x> ` @all ``x",
 )
 
 
@@ -231,7 +233,7 @@ def _without_code(markdown: str) -> str:
 
 
 def test_a_revision_that_is_none_says_what_to_do() -> None:
-    from ops import review
+    from ops.review import revisions
 
     with pytest.raises(OpsError, match="there is no revision"):
-        review.run("--no-such-revision", form="terminal")
+        revisions.run("--no-such-revision", form="terminal")
