@@ -82,6 +82,12 @@ local function shut(room)
 	prosody.events.fire_event("create-lobby-room", { room = room })
 end
 
+-- A moderator is in, for the first time or again.
+local function begin(room)
+	room._data.is_moderated = true
+	shut(room)
+end
+
 local function is_one_of_ours(room, any_jid)
 	return conference.is_service_account(any_jid) or conference.is_test_room(room.jid)
 end
@@ -90,7 +96,7 @@ end
 module:hook("muc-occupant-pre-join", function(event)
 	local room, bare_jid = event.room, event.occupant.bare_jid
 	if is_one_of_ours(room, bare_jid) then return end
-	if room._data.opened_by_moderator then shut(room) end
+	if room._data.is_moderated then shut(room) end
 	local affiliation = room:get_affiliation(bare_jid) or "none"
 	if affiliation == "none" then
 		local known = state_of(room).people[digest_of(room, claims.user_id(event.origin, room.jid)) or ""]
@@ -111,9 +117,15 @@ end, 4)
 module:hook("muc-occupant-joined", function(event)
 	local room, bare_jid = event.room, event.occupant.bare_jid
 	if is_one_of_ours(room, bare_jid) then return end
-	if claims.is_moderator(event.origin, room.jid) then shut(room) end
+	if claims.is_moderator(event.origin, room.jid) then begin(room) end
 	remember(room, digest_of(room, claims.user_id(event.origin, room.jid)), true)
 end, 9) -- right after mod_create_room has opened it (10)
+
+-- Where no token makes the moderators (jicofo does then), mod_close_room sees them first.
+module:hook("video-call-moderated", function(event)
+	local room = call_rooms.main(event.room_jid)
+	if room then begin(room) end
+end)
 
 module:hook("muc-set-affiliation", function(event)
 	local room, bare_jid, affiliation = event.room, event.jid, event.affiliation
@@ -182,7 +194,7 @@ end)
 local function look_at_all()
 	local host = prosody.hosts[module.host]
 	for room in host.modules.muc.live_rooms() do
-		if room._data.opened_by_moderator then shut(room) end
+		if room._data.is_moderated then shut(room) end
 	end
 end
 

@@ -49,6 +49,7 @@ class Setup:
     lobby: bool = False
     breakout_rooms: bool = False
     meddler: bool = False
+    muc_modules: str = MUC_MODULES
     broken: tuple[str, ...] = ()  # modules of ours that raise an error as they are loaded
     log_level: str = "debug"
     focus_creates_rooms: bool = True
@@ -90,7 +91,7 @@ Component "{host}" "muc"
 
 def main_file(setup: Setup, directory: str) -> str:
     """The text of prosody.cfg.lua; `directory` as Prosody sees it."""
-    modules = [*MUC_MODULES.split(","), "stand_in_token_verification"]
+    modules = [*setup.muc_modules.split(","), "stand_in_token_verification"]
     if setup.meddler:
         modules.append("stand_in_meddler")
     muc_modules = "; ".join(f'"{name}"' for name in modules)

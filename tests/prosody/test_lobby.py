@@ -239,3 +239,15 @@ async def test_without_a_lobby_nobody_waits(make_prosody: MakeProsody, room: str
         await stage.asker(room)
         await moderator.leave(room)
         await stage.asker(room)
+
+
+async def test_the_lobby_goes_on_for_a_moderator_whom_no_token_makes(make_prosody: MakeProsody, room: str) -> None:
+    """With close_room alone, where accounts sign in: there jicofo makes owners."""
+    prosody = make_prosody(lobby=True, timeout=10, muc_modules="close_room")
+    async with Stage(prosody) as stage:
+        person = await stage.person(room)
+        await person.join(room)
+        await stage.focus.administer(room, affiliation="owner", jid=person.boundjid.bare)
+        await waits(await stage.person(room), room)
+        await person.leave(room)
+        await waits(await stage.person(room), room)
