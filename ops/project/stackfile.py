@@ -40,7 +40,7 @@ _DEEPEST: Final = 50
 _CIPHERTEXT: Final = re.compile(r"v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+|[A-Za-z0-9+/]{16,}={0,2}")
 """What a passphrase or a key service, and what Pulumi Cloud make (pulumi, pkg/secrets)."""
 
-_SHAPED: Final = {"docker:host": "ssh://[secret]", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
+_SHAPED: Final = {"docker:host": "ssh://encrypted.invalid", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
 """Stand-ins for encrypted values whose shape is checked."""
 
 
