@@ -13,7 +13,13 @@ from typing import Any, Final
 CHANGED: Final = "changed (secret)"
 _CALLS: Final = ("prosody", "jvb", "jicofo")
 _LINKS: Final = ("jwtAppId", "jwtAcceptedIssuers", "jwtAcceptedAudiences")
-_SNAKE: Final = "tlsCertificate", "tlsPrivateKey"
+_SETTINGS: Final = {
+    "rabbitUrl": "events of calls go to another broker, which learns who called when",
+    "embeddedBy": "other sites may show the page within theirs",
+    "letsencryptAcmeServer": "another authority signs the certificate, which browsers may not trust",
+    "imageRegistry": "the images come from elsewhere",
+}
+"""What a changed setting does that shows in nothing else."""
 
 Stack = Mapping[str, Any]
 
@@ -113,7 +119,7 @@ def _new_secrets(old: Stack, new: Stack) -> set[str]:
 def _replaced(old: Stack, new: Stack) -> list[str]:
     secrets = _new_secrets(old, new)
     before, after = old["containers"], new["containers"]
-    if old["dockerHost"] != new["dockerHost"]:
+    if _host_moves(old, new):
         return [role for role in after if role in before]
     found = {
         role
@@ -124,6 +130,11 @@ def _replaced(old: Stack, new: Stack) -> list[str]:
     while more := {role for role, one in after.items() if one["follows"] in found and role in before} - found:
         found |= more
     return [role for role in after if role in found]
+
+
+def _host_moves(old: Stack, new: Stack) -> bool:
+    hosts = [(one["dockerHost"], *map(one["secrets"].get, ("docker:host", "docker:context"))) for one in (old, new)]
+    return hosts[0] != hosts[1]
 
 
 def _details(old: Stack, new: Stack) -> Iterator[str]:
@@ -159,7 +170,7 @@ def _details(old: Stack, new: Stack) -> Iterator[str]:
 
 
 def _people(old: Stack, new: Stack, change: Change) -> Iterator[str]:
-    if old["dockerHost"] != new["dockerHost"]:
+    if _host_moves(old, new):
         yield f"the stack moves from {old['dockerHost']} to {new['dockerHost']}; the old containers keep running there"
     touched = {*change.replaced, *change.removed}
     if touched & set(_CALLS):
@@ -184,6 +195,9 @@ def _people(old: Stack, new: Stack, change: Change) -> Iterator[str]:
         yield "the name leads nowhere once its DNS records are gone"
     if old["key"] != new["key"]:
         yield "the secrets of the state cannot be read with another key: deploys fail"
+    for key, text in _SETTINGS.items():
+        if any(key == one and new_value != "-" for one, _, new_value in change.settings):
+            yield text
     yield from _open_doors(old, new)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from ops.github import pull_request
 from ops.github.__main__ import main
 from ops.github.comment import LIMIT, MARK, Run, body
 from ops.project import stackfile
@@ -155,6 +158,27 @@ def test_a_review_that_is_a_link_to_another_file_is_not_read(run_main: Callable[
     github = GitHub()
     run_main(github)
     assert "the run left none" in github.written[0][2]["body"]
+
+
+def test_the_api_is_asked_with_token_and_json_and_its_answer_is_read() -> None:
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PATCH(self) -> None:
+            length = int(self.headers["Content-Length"])
+            seen.append((self.path, self.headers["Authorization"], json.loads(self.rfile.read(length))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"id": 1}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        call = pull_request.api(f"http://127.0.0.1:{server.server_port}", "token-1")
+        assert call("PATCH", "/repos/o/r/issues/comments/1", {"body": "\ud800"}) == {"id": 1}
+    assert seen == [("/repos/o/r/issues/comments/1", "Bearer token-1", {"body": "\ud800"})]
 
 
 def test_it_needs_nothing_that_has_to_be_installed() -> None:

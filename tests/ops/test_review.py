@@ -76,11 +76,21 @@ DANGEROUS: Final = {
     "a third party": (_set("", "stunServers: stun.other.test:3478"), "a third party"),
     "an authority of its own": (_set("", "tls: local-ca"), "browsers must trust a new authority"),
     "certificates for trying out": (_set("", "letsencryptUseStaging: true"), "browsers do not trust the certificate"),
-    "another Docker host": (_set("ssh://deploy@video.example.org", "ssh://deploy@other.test"), "old containers keep running"),
+    "another Docker host": (
+        _set("ssh://deploy@video.example.org", "ssh://deploy@other.test"),
+        "old containers keep running",
+    ),
     "the Docker host unset": (
         _set("  docker:host: ssh://deploy@video.example.org\n", ""),
         "to unix:///var/run/docker.sock; the old containers keep running",
     ),
+    "an encrypted Docker host, set to another": (
+        _set("docker:host: ssh://deploy@video.example.org", f"docker:host: {{secure: '{OTHER}'}}"),
+        "the old containers keep running",
+    ),
+    "another broker": (_set("https://mq.", "https://other."), "another broker"),
+    "images from elsewhere": (_set("", "imageRegistry: registry.other.test/jitsi"), "images come from elsewhere"),
+    "a port for everybody": (_set("", "bindAddress: '0.0.0.0,::'"), "opened"),
     "DNS gone": (_set("  dnsZone: video.example.org\n", ""), "the name leads nowhere"),
     "another key of the secrets": (_set("v1:abc", "v1:abd"), "cannot be read with another key"),
     "media elsewhere": (_set("9.9.9.10", "9.9.9.11"), "media goes to other addresses"),
@@ -100,6 +110,14 @@ def test_no_dangerous_change_passes_without_being_named(take: Take, name: str, l
     assert words in shown
     assert SECRET not in shown
     assert OTHER not in shown
+
+
+def test_an_encrypted_docker_host_that_becomes_another_is_a_move(take: Take) -> None:
+    line = "docker:host: ssh://deploy@video.example.org"
+    base, head = (PROD.replace(line, f"docker:host: {{secure: '{one}'}}") for one in (SECRET, OTHER))
+    (change,) = difference.compare(take(prod=base), take(prod=head))
+    assert any("the old containers keep running" in one for one in change.people)
+    assert set(change.replaced) >= {"web", "prosody", "jvb", "jicofo"}
 
 
 def test_what_is_open_in_a_new_stack_is_named_too(take: Take) -> None:
