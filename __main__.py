@@ -4,8 +4,11 @@ import pulumi
 import pulumi_docker as docker
 
 from components.config import rules, source
+from components.resources.diagnosis import exit_without_traceback
 from components.resources.docker_host import provider_arguments
 from components.video_backend import VideoBackend
+
+exit_without_traceback()  # Ctrl-C reaches the program beside the engine, which says all that there is to say
 
 settings = source.read()
 for warning in rules.warnings(settings):

@@ -109,6 +109,6 @@ def _health(container: str, docker: DockerCli) -> str | None:
 
 
 def exit_without_traceback() -> None:
-    """Ends the program without a traceback when the engine interrupts it, as it does after any failure."""
+    """Ends the program without a traceback when it is interrupted: by Ctrl-C, or by the engine after any failure."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, lambda *_: os._exit(_ALREADY_EXPLAINED))

@@ -10,6 +10,7 @@ import contextvars
 import functools
 import logging
 import runpy
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -248,9 +249,11 @@ def record(
 def main_program() -> None:
     """`__main__.py`, as the engine runs it."""
     sys.path.insert(0, str(ROOT))
+    interrupted = signal.getsignal(signal.SIGINT)
     try:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
     finally:
+        signal.signal(signal.SIGINT, interrupted)
         sys.path.remove(str(ROOT))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_docker as docker
@@ -318,3 +320,15 @@ def test_the_readme_lists_every_output(name: str) -> None:
     table = (ROOT / "README.md").read_text().partition("| Output |")[2].partition("\n\n")[0]
     cells = " ".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
     assert {f"`{output}`" for output in scenario(name).outputs} <= set(re.findall("`[^`]+`", cells))
+
+
+def test_ctrl_c_ends_the_program_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers: list[Any] = []
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.append((number, handler)))
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    run_main({})
+    number, handler = handlers[0]
+    assert number == signal.SIGINT
+    handler(signal.SIGINT, None)
+    assert codes == [32], "the code that tells Pulumi's Python host that all is said"
