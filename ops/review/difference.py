@@ -152,6 +152,13 @@ def _details(old: Stack, new: Stack) -> Iterator[str]:
             for name in sorted(before.keys() | after["environment"].keys()):
                 if before.get(name) != after["environment"].get(name):
                     yield f"{role}, {name}: {before.get(name, '-')} → {after['environment'].get(name, '-')}"
+        for role, after in new["containers"].items():
+            files = old["containers"].get(role, after)["files"]
+            if names := sorted(
+                path for path in {**files, **after["files"]} if files.get(path) != after["files"].get(path)
+            ):
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                yield f"files of {role}: {', '.join(names[:3])}{more}"
     for record in sorted(set(old["dns"]) ^ set(new["dns"])):
         yield f"DNS record {record} {'added' if record in new['dns'] else 'removed'}"
     if old["branding"] != new["branding"]:

@@ -84,6 +84,7 @@ def _container(spec: ContainerSpec) -> dict[str, Any]:
         "image": spec.image,
         "environment": spec.plain_environment,
         "secrets": sorted(spec.secret_names),
+        "files": {one.path: _hash(getattr(one.content, "masked", one.content)) for one in spec.files},
         "volumes": sorted(one.name for one in spec.volumes),
         "follows": spec.replaced_with,
         "inPlace": [spec.restart, spec.stop_grace],

@@ -131,8 +131,10 @@ def test_a_change_of_the_program_alone_is_shown_by_what_the_containers_get(take:
     head = copy.deepcopy(base)
     head["prod"]["containers"]["web"] |= {"fingerprint": "another", "image": "another/web:1"}
     head["prod"]["containers"]["web"]["environment"]["NEW"] = "1"
+    head["prod"]["containers"]["web"]["files"]["/new"] = "hash"
     (change,) = difference.compare(base, head)
     assert change.replaced == ["web"]
+    assert "files of web: /new" in change.details
     assert "web, NEW: - → 1" in change.details
     assert any(one.startswith("image of web: ") for one in change.details)
     assert change.people == ["the page is away for seconds"]
