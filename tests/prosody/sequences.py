@@ -30,7 +30,8 @@ class Sequence:
         self.steps: list[str] = []
         self._random = random.Random(seed)
         self._places: dict[str, str] = {}  # name of a moderator inside -> the room they are in
-        self._left = 0.0  # when the last moderator left, if a call is open and none is in
+        # When the last moderator left, if a call is open and none is in: not before, and not after.
+        self._left_from = self._left = 0.0
         self._is_open = False
         self._people: dict[str, Person] = {}
         self._breakout = ""
@@ -69,15 +70,15 @@ class Sequence:
         self._stage, self._people, self._places, self._breakout = stage, {}, {}, ""
         if self._is_open:
             self.steps.append("come back")
-            self._left = time.monotonic()
+            self._left_from = self._left = time.monotonic()
             await self._come()
 
     def cut_off(self) -> None:
         """Prosody is about to be stopped: a countdown that is over by now was over."""
-        age = time.monotonic() - self._left
-        if self._is_open and not self._places and age > TIMEOUT - 1.5:
-            self._is_open = age < TIMEOUT + 1.5
-            self.is_unsure = self._is_open
+        now = time.monotonic()
+        if self._is_open and not self._places and now - self._left_from > TIMEOUT - 1.5:
+            self._is_open = now - self._left < TIMEOUT + 1.5
+            self.is_unsure = self.is_unsure or self._is_open
 
     def is_given_up(self) -> bool:
         """At random: whether nobody comes back after the restart; then that call is over."""
@@ -118,7 +119,7 @@ class Sequence:
         name = self._random.choice(["one", "two"])
         if name in self._places:
             return
-        if self._is_open and not self._places and time.monotonic() - self._left > IN_TIME:
+        if self._is_open and not self._places and time.monotonic() - self._left_from > IN_TIME:
             await self._until_closed()
         person = await self._person(name)
         try:
@@ -129,12 +130,13 @@ class Sequence:
             await person.join(self.room)
         if not self._is_open:
             self.calls += 1
-        elif not self._places and time.monotonic() - self._left > TIMEOUT - 0.3:
+        elif not self._places and time.monotonic() - self._left_from > TIMEOUT - 0.3:
             self.is_unsure = True
         self._is_open = True
         self._places[name] = self.room
 
     async def _leave(self, name: str) -> None:
+        self._left_from = time.monotonic()
         await self._people[name].leave(self._places.pop(name))
         self._left = time.monotonic()
 
@@ -145,6 +147,7 @@ class Sequence:
     async def _drop(self) -> None:
         if self._places:
             name = self._random.choice(sorted(self._places))
+            self._left_from = time.monotonic()
             self._people.pop(name).drop()
             self._places.pop(name)
             self._left = time.monotonic()
@@ -196,6 +199,7 @@ class Sequence:
         if not moderators or self._random.random() < 0.5:
             return
         person = self._people[moderators[0]]
+        self._left_from = time.monotonic()
         await person.destroy(self.room)
         await until(lambda: room_jid(self.room) in person.destroyed, "the room is ended")
         person.destroyed.clear()
