@@ -20,6 +20,7 @@ from typing import Any, Final
 import pulumi
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
+from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from components.config.keys import KEYS
@@ -223,6 +224,8 @@ def record(
             logger=logger,
             monitor=_Monitor(recording),
         )
+        # Outputs that were made outside a program wait there for good, on other loops.
+        SETTINGS.outputs.clear()
         root = pulumi.runtime.get_root_resource()
         assert isinstance(root, Stack)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from components.config import providers
 from components.config.load import load_all
 from components.config.problems import Problem, pulumi_command
-from components.config.settings import Settings
 from components.resources.docker_host import provider_arguments
 
 PASSWORD = "hunter2-6e2f0a41"
@@ -54,17 +52,12 @@ DOCKER: dict[str, str] = {
 }
 
 
-async def provided(settings: Settings) -> dict[str, Any]:
-    """An Output is made in an event loop only."""
-    return provider_arguments(settings)
-
-
 @pytest.mark.parametrize("key", DOCKER)
 def test_what_is_stored_encrypted_reaches_the_provider_as_a_secret_and_nothing_else_does(key: str) -> None:
     stored = {f"docker:{name}": value for name, value in DOCKER.items() if name in (key, "keyMaterial")}
     encrypted = {f"docker:{key}", "docker:keyMaterial"}
     settings = load_all(stored, stack="dev", secret_keys=encrypted, project="videobackend")
-    arguments = asyncio.run(provided(settings))
+    arguments = provider_arguments(settings)
     secret = {name for name, value in arguments.items() if isinstance(value, pulumi.Output)}
     (changed,) = providers.docker_options({f"docker:{key}": DOCKER[key]})
     assert secret == {changed, "key_material"}
