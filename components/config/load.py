@@ -25,7 +25,7 @@ ENCRYPTED: Final = "\x00encrypted\x00"
 the engine hands over can pass for it: every secret's check refuses control characters."""
 
 
-_PLAIN: Final = "plain text: this key is no secret, so state and outputs would show it all the same"
+_NO_SECRET: Final = "it is encrypted, and no secret: state and outputs would show it all the same"
 
 
 def load(
@@ -114,7 +114,7 @@ def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -
         try:
             if not key.secret:
                 if key.name in secret_keys:
-                    raise Invalid(_PLAIN, example="VALUE")
+                    raise Invalid("plain text", example="VALUE", reason=_NO_SECRET)
                 fields[key.attribute] = key.check(_plain_text(text))
             else:
                 unseen = text == ENCRYPTED or key.name in plain
@@ -124,8 +124,17 @@ def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -
             hidden = key.secret or key.name in secret_keys
             given = None if hidden else invalid.given or repr(text)
             example = invalid.example or key.example
-            removed = invalid.remove
-            problems.append(Problem(key.name, given, invalid.allowed, example, secret=key.secret, remove=removed))
+            problems.append(
+                Problem(
+                    key.name,
+                    given,
+                    invalid.allowed,
+                    example,
+                    secret=key.secret,
+                    remove=invalid.remove,
+                    reason=invalid.reason,
+                )
+            )
     settings = Settings(stack=stack, **fields)
     rejected = {key.name for key in KEYS.values() if fields.get(key.attribute) is REJECTED}
     if settings.branding_dir is not None and settings.branding_dir is not REJECTED:
@@ -154,17 +163,17 @@ def _misplaced(values: Mapping[str, str], secret_keys: Collection[str]) -> list[
     """Keys of the project that do not exist, and secrets in plain text."""
     plain = [key.name for key in KEYS.values() if key.secret and key.name not in secret_keys and values.get(key.name)]
     unknown = [_unknown(name) for name in sorted(values) if name not in KEYS]
-    return unknown + [Problem(name, None, providers.PLAIN_TEXT, secret=True) for name in plain]
+    return unknown + [providers.plain_text(name) for name in plain]
 
 
 def _no_public_url(stack: str) -> Problem:
     """The problem of a stack whose file is missing or renamed, of which the engine says nothing: it hands over no value."""
-    allowed = f"set for every stack but {LOCAL_STACK}; Pulumi.{stack}.yaml is missing or does not set it"
-    return Problem("publicUrl", None, allowed, example="https://HOST")
+    reason = f"required for every stack but {LOCAL_STACK}; Pulumi.{stack}.yaml is missing or does not set it"
+    return Problem("publicUrl", None, "https://HOST or https://HOST:PORT", example="https://HOST", reason=reason)
 
 
 def _unknown(name: str) -> Problem:
     """The problem of a key that does not exist, with the nearest one that does."""
     meant = nearest(name)
     hint = f"did you mean {meant}?" if meant else "see docs/settings.md for the list of keys"
-    return Problem(name, None, f"no such key; {hint}", remove=True)
+    return Problem(name, None, reason=f"no such key; {hint}", remove=True)

@@ -21,20 +21,22 @@ class Problem:
     Args:
         key: the configuration key; one with a namespace of its own, such as `docker:host`, carries it.
         given: what was given; credentials in it are masked. None for a secret or a missing value.
-        allowed: what is allowed.
+        allowed: what is allowed; empty where only the key's absence is, or where `reason` says it all.
         example: a value that would do, for the command that fixes it.
         secret: the fixing command stores the value encrypted.
         path: the key is a path into a value, such as `docker:registryAuth[0].password`.
         remove: the key has to go rather than change.
+        reason: why it is a problem, where what is allowed does not say it.
     """
 
     key: str
     given: str | None
-    allowed: str
+    allowed: str = ""
     example: str = ""
     secret: bool = False
     path: bool = False
     remove: bool = False
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if self.given is not None:
@@ -73,8 +75,11 @@ class SettingsError(Exception):
             lines += ["", f"  {visible(key)}"]
             if problem.given is not None:
                 lines.append(f"    given:   {visible(problem.given)}")
-            fix_line = fix(problem) if fix else pulumi_command(problem, stack)
-            lines += [f"    allowed: {problem.allowed}", f"    fix:     {fix_line}"]
+            if problem.reason:
+                lines.append(f"    problem: {problem.reason}")
+            if problem.allowed:
+                lines.append(f"    allowed: {problem.allowed}")
+            lines.append(f"    fix:     {fix(problem) if fix else pulumi_command(problem, stack)}")
         super().__init__("\n".join(lines))
 
 

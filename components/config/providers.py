@@ -29,7 +29,6 @@ _DOCKER: Final = {
 _STRUCTURED: Final = ("sshOpts", "registryAuth")
 _REGISTRY: Final = ("address", "username", "password", "authDisabled", "configFile", "configFileContent")
 _REGISTRY_SECRETS: Final = ("password", "configFileContent")
-PLAIN_TEXT: Final = "an encrypted value: here it stands in plain text"
 CLOUDFLARE_TOKEN: Final = "cloudflare:apiToken"
 _SECRETS: Final = (
     "docker:keyMaterial",
@@ -72,24 +71,27 @@ def _unknown_key(name: str, project: str) -> Iterator[Problem]:
     if namespace not in (project, *_NAMESPACES):
         near = nearest(namespace, [project, *_NAMESPACES])
         hint = f"did you mean {near}:{key}?" if near else f"there are {project}, {', '.join(_NAMESPACES)}"
-        yield Problem(name, None, f"no such namespace; {hint}", remove=True)
+        yield Problem(name, None, reason=f"no such namespace; {hint}", remove=True)
     elif known and key not in known:
         near = nearest(key, known)
         hint = f"did you mean {namespace}:{near}?" if near else f"{namespace} has {', '.join(known)}"
-        yield Problem(name, None, f"no such key; {hint}", remove=True)
+        yield Problem(name, None, reason=f"no such key; {hint}", remove=True)
 
 
 def plain_secrets(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
     """Secrets that stand in plain text."""
-    problems = [
-        Problem(key, None, PLAIN_TEXT, secret=True) for key in _SECRETS if stored.get(key) and not is_secret(key)
-    ]
+    problems = [plain_text(key) for key in _SECRETS if stored.get(key) and not is_secret(key)]
     if not is_secret("docker:registryAuth"):
         for number, entry in enumerate(_list(stored.get("docker:registryAuth")) or []):
             names = [name for name in _REGISTRY_SECRETS if isinstance(entry, dict) and entry.get(name)]
             keys = [f"docker:registryAuth[{number}].{name}" for name in names]
-            problems += [Problem(key, None, PLAIN_TEXT, secret=True, path=True) for key in keys]
+            problems += [plain_text(key, path=True) for key in keys]
     return problems
+
+
+def plain_text(key: str, *, path: bool = False) -> Problem:
+    """The problem of a secret in plain text; `path` as in `Problem`."""
+    return Problem(key, None, "an encrypted value", secret=True, path=path, reason="a secret in plain text")
 
 
 def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool]) -> list[Problem]:
@@ -161,5 +163,5 @@ def cloudflare_problems(stored: Mapping[str, Any]) -> list[Problem]:
 def _token_problems(stored: Mapping[str, Any]) -> list[Problem]:
     if stored.get(CLOUDFLARE_TOKEN) or os.environ.get(_TOKEN_VARIABLE):
         return []
-    allowed = f"required because dnsZone is set: a token that may edit the zone's DNS, here or as {_TOKEN_VARIABLE}"
-    return [Problem(CLOUDFLARE_TOKEN, None, allowed, secret=True)]
+    allowed = f"a token that may edit the zone's DNS, here or as {_TOKEN_VARIABLE}"
+    return [Problem(CLOUDFLARE_TOKEN, None, allowed, secret=True, reason="required because dnsZone is set")]

@@ -33,9 +33,9 @@ def check_settings(stack: str, content: Mapping[str, Any], root: Path) -> Settin
 
 def placeholders(config: Mapping[str, Any], project: str) -> list[Problem]:
     """Encrypted values that no engine could decrypt: its own message would not name the key."""
-    allowed = "an encrypted value, and this is a placeholder or cut short"
+    reason = "a placeholder, or cut short: no engine can decrypt it"
     return [
-        Problem(key.removeprefix(f"{project}:"), None, allowed, secret=True)
+        Problem(key.removeprefix(f"{project}:"), None, "an encrypted value", secret=True, reason=reason)
         for key, value in config.items()
         if isinstance(value, dict) and set(value) == {"secure"} and not stackfile.is_ciphertext(value["secure"])
     ]
@@ -43,8 +43,8 @@ def placeholders(config: Mapping[str, Any], project: str) -> list[Problem]:
 
 def examples(settings: Settings) -> list[Problem]:
     """Values of the documentation, which lead nowhere: fit for a plan, not for an `up`."""
-    allowed = "your own: this is an example of the documentation, which leads nowhere"
-    return [Problem(key, repr(value), allowed) for key, value in _values(settings) if _is_example(value)]
+    reason = "an example of the documentation, which leads nowhere"
+    return [Problem(key, repr(value), reason=reason) for key, value in _values(settings) if _is_example(value)]
 
 
 def _values(settings: Settings) -> Iterator[tuple[str, str]]:

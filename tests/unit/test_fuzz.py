@@ -134,8 +134,8 @@ def readable(message: str, problems: int) -> None:
     assert "Traceback" not in message
     lines = message.split("\n")
     assert all(line.isprintable() for line in lines)
-    assert sum(line.startswith("    allowed: ") for line in lines) == problems >= 1
-    assert sum(line.startswith("    fix:     pulumi config ") for line in lines) == problems
+    assert sum(line.startswith("    fix:     pulumi config ") for line in lines) == problems >= 1
+    assert sum(line.startswith(("    problem: ", "    allowed: ")) for line in lines) >= problems
 
 
 @settings(max_examples=80 * TIMES, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -68,7 +68,7 @@ def test_every_key_of_the_docker_provider_is_among_those() -> None:
     """A new one joins the test above."""
     assert providers.unknown_keys([f"docker:{key}" for key in DOCKER], "videobackend") == []
     (unknown,) = providers.unknown_keys(["docker:qqqqqqqq"], "videobackend")
-    assert unknown.allowed == f"no such key; docker has {', '.join(DOCKER)}"
+    assert unknown.reason == f"no such key; docker has {', '.join(DOCKER)}"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_secret_of_a_provider_is_refused_in_plain_text_with_the_command_that_e
 def test_a_registrys_secret_in_plain_text_is_refused_with_the_command_for_that_very_field(field: str) -> None:
     stored = {"docker:registryAuth": json.dumps([REGISTRY, {**REGISTRY, field: PASSWORD}])}
     one = problem(stored)
-    assert one.allowed == "an encrypted value: here it stands in plain text"
+    assert (one.reason, one.allowed) == ("a secret in plain text", "an encrypted value")
     assert (
         pulumi_command(one, "dev") == f"pulumi config --stack dev set --secret --path 'docker:registryAuth[1].{field}'"
     )
@@ -191,7 +191,7 @@ def test_a_list_of_another_shape_is_refused_before_the_provider_meets_it(key: st
 )
 def test_a_key_that_nobody_would_read_is_refused(key: str, hint: str) -> None:
     (one,) = providers.unknown_keys([key], "videobackend")
-    assert (one.allowed, one.config_arguments) == (hint, ["rm", key])
+    assert (one.reason, one.allowed, one.config_arguments) == (hint, "", ["rm", key])
 
 
 def test_keys_of_the_project_the_engine_and_the_providers_are_taken() -> None:

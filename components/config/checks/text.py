@@ -15,16 +15,19 @@ CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 class Invalid(Exception):
     """A value that its key does not take.
 
-    `allowed` completes the sentence "allowed: …"; `given` replaces the value in the message where the value
+    `allowed` completes the line "allowed: …", `reason` the line "problem: …" where that does not say it all; `given` replaces the value in the message where the value
     itself must not be shown; `example` is what was meant, where that is plain; with `remove` the key has to go.
     """
 
-    def __init__(self, allowed: str, *, given: str | None = None, example: str = "", remove: bool = False) -> None:
+    def __init__(
+        self, allowed: str, *, given: str | None = None, example: str = "", remove: bool = False, reason: str = ""
+    ) -> None:
         super().__init__(allowed)
         self.allowed = allowed
         self.given = given
         self.example = example
         self.remove = remove
+        self.reason = reason
 
 
 def boolean(text: str) -> bool:

@@ -13,7 +13,8 @@ def _zone_required(settings: Settings) -> Iterator[Problem]:
     if settings.dns_zone is None and settings.dns_zone_id is not None:
         parent = settings.public_url.host.partition(".")[2] if settings.public_url.is_public_name else ""
         example = parent if "." in parent else "ZONE"
-        yield Problem("dnsZone", None, "required because dnsZoneId is set: the zone's name", example=example)
+        reason = "required because dnsZoneId is set"
+        yield Problem("dnsZone", None, "the zone's name", example=example, reason=reason)
 
 
 def _zone(settings: Settings) -> Iterator[Problem]:

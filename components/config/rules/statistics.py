@@ -20,21 +20,21 @@ def _embedded(settings: Settings) -> Iterator[Problem]:
         "rabbitPassword": settings.rabbit_password,
     }
     for key in (key for key, value in own.items() if value is not None):
-        allowed = "unset, because rabbitMq is embedded: the stack's own broker fills it in"
-        yield Problem(key, None, allowed, remove=True)
+        reason = "set, though rabbitMq is embedded: the stack's own broker fills it in"
+        yield Problem(key, None, "unset", remove=True, reason=reason)
 
 
 def _required(settings: Settings) -> Iterator[Problem]:
     if settings.embedded_broker or not settings.enable_statistics:
         return
-    because = "required because enableStatistics is true"
+    reason = "required because enableStatistics is true"
     if settings.rabbit_url is None:
         example = "http://HOST:15672/api/exchanges/%2F/statistics.topic/publish"
-        yield Problem("rabbitUrl", None, f"{because}: the publish URL of RabbitMQ's management API", example=example)
+        yield Problem("rabbitUrl", None, "the publish URL of RabbitMQ's management API", example=example, reason=reason)
     if settings.rabbit_username is None:
-        yield Problem("rabbitUsername", None, f"{because}: a user that may publish to the exchange")
+        yield Problem("rabbitUsername", None, "a user that may publish to the exchange", reason=reason)
     if settings.rabbit_password is None:
-        yield Problem("rabbitPassword", None, f"{because}: the password of rabbitUsername", secret=True)
+        yield Problem("rabbitPassword", None, "the password of rabbitUsername", secret=True, reason=reason)
 
 
 def _broker(settings: Settings) -> Iterator[str]:

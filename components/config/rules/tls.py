@@ -15,7 +15,7 @@ def _only_own(settings: Settings) -> Iterator[Problem]:
         return
     for key, value in (("tlsCertificate", settings.tls_certificate), ("tlsPrivateKey", settings.tls_private_key)):
         if value is not None:
-            yield Problem(key, None, f"only with tls own; tls is {mode}", remove=True)
+            yield Problem(key, None, "unset, or tls own", remove=True, reason=f"only with tls own; tls is {mode}")
 
 
 def _own_required(settings: Settings) -> Iterator[Problem]:
@@ -26,7 +26,7 @@ def _own_required(settings: Settings) -> Iterator[Problem]:
         ("tlsPrivateKey", "the private key", settings.tls_private_key),
     ):
         if value is None:
-            yield Problem(key, None, f"required because tls is own: {what} in PEM form", secret=True)
+            yield Problem(key, None, f"{what} in PEM form", secret=True, reason="required because tls is own")
 
 
 def _own_key(settings: Settings) -> Iterator[Problem]:
@@ -61,8 +61,8 @@ def _letsencrypt_email(settings: Settings) -> Iterator[Problem]:
     if settings.tls_mode == "letsencrypt" and settings.letsencrypt_email is None:
         host = settings.public_url.host
         why = "tls is letsencrypt" if settings.tls_choice else f"{host} is a public name and gets its certificate there"
-        allowed = f"required because {why}; {_OTHER_MODES} need none"
-        yield Problem("letsencryptEmail", None, allowed, example="NAME@DOMAIN")
+        reason = f"required because {why}; {_OTHER_MODES} need none"
+        yield Problem("letsencryptEmail", None, "an e-mail address", example="NAME@DOMAIN", reason=reason)
 
 
 def _letsencrypt_authority(settings: Settings) -> Iterator[Problem]:

@@ -8,16 +8,18 @@ from typing import Final
 from components.config.problems import Problem
 from components.config.settings import Settings
 
+_REQUIRED: Final = "required because turn is external"
+
 
 def _external(settings: Settings) -> Iterator[Problem]:
     if settings.turn_choice == "external":
         if settings.turn_host is None:
-            yield Problem("turnHost", None, "required because turn is external: its host", example="HOST")
+            yield Problem("turnHost", None, "the server's host", example="HOST", reason=_REQUIRED)
         if settings.turn_secret is None:
-            yield Problem("turnSecret", None, "required because turn is external: the secret it shares", secret=True)
+            yield Problem("turnSecret", None, "the secret that the server shares", secret=True, reason=_REQUIRED)
     elif settings.turn_host is not None:
-        allowed = "only with turn external; the embedded server is at publicUrl's host"
-        yield Problem("turnHost", repr(settings.turn_host), allowed, remove=True)
+        reason = "only with turn external; the embedded server is at publicUrl's host"
+        yield Problem("turnHost", repr(settings.turn_host), "unset, or turn external", remove=True, reason=reason)
 
 
 def _embedded_host(settings: Settings) -> Iterator[Problem]:
