@@ -52,9 +52,9 @@ def _outputs(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> int:
-    from ops import run
+    from ops import configure
 
-    return run.config(options.stack, options.arguments)
+    return configure.config(options.stack, options.arguments)
 
 
 def _env(options: argparse.Namespace) -> int:

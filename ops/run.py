@@ -1,4 +1,4 @@
-"""`make up`, `preview`, `refresh`, `destroy`, `outputs`, `config` and `env`: Pulumi's own commands, made ready.
+"""`make up`, `preview`, `refresh`, `destroy`, `outputs` and `env`: Pulumi's own commands, made ready.
 
 Owns the call of the CLI and the few lines after it. Where state and configuration are is `project`'s business, what must
 hold beforehand `prepare`'s. Does nothing that plain `pulumi` and `docker` could not do too.
@@ -61,7 +61,7 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
     elif yes and command != "preview":
         arguments += ["--yes"]
     arguments += [] if terminal else ["--non-interactive"]
-    code = _pulumi(stack_state, cli, arguments)
+    code = call_cli(stack_state, cli, arguments)
     if code == 0 and command == "up" and prepared is not None:
         print(_summary(stack_state, cli, _seen_to_run(stack_state, cli, prepared)))
     if code == 0 and command == "destroy" and stack_state.embedded:
@@ -109,25 +109,7 @@ def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
         raise OpsError(f"stack {stack!r} has no outputs yet: {make(stack, 'up')}")
     state.check_passphrase(stack_state, os.environ)
     arguments = ["stack", "output", *([name] if name else []), "--stack", stack, "--non-interactive"]
-    return _pulumi(stack_state, state.find_cli(stack_state), arguments + (["--show-secrets"] if show_secrets else []))
-
-
-def config(stack: str, arguments: Sequence[str]) -> int:
-    """`pulumi config ARGUMENTS`; with embedded defaults on this machine's copy of the stack file."""
-    os.umask(0o077)
-    stack_state = state.of_stack(stack, os.environ, stackfile.ROOT)
-    cli = state.find_cli(stack_state)
-    where = ["--stack", stack]
-    if stack_state.embedded:
-        prepare.write_copy(stack_state, *state.next_copy(stack_state))
-        state.initialise(stack_state, cli, os.environ)
-        where += ["--config-file", str(stack_state.config_file)]
-    code = _pulumi(stack_state, cli, ["config", *where, *arguments])
-    if code == 0 and stack_state.embedded and arguments and arguments[0] in ("set", "set-all", "rm", "rm-all"):
-        print(
-            f"kept in {DIRECTORY}/{stack_state.config_file.name}, on this machine only; {make(stack, 'up')} applies it"
-        )
-    return code
+    return call_cli(stack_state, state.find_cli(stack_state), arguments + (["--show-secrets"] if show_secrets else []))
 
 
 def env(stack: str) -> int:
@@ -159,12 +141,20 @@ def _interactive() -> bool:
     return drawn and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _pulumi(stack_state: StackState, cli: Path, arguments: Sequence[str]) -> int:
-    """Runs the CLI in the project's directory, on this terminal; a Ctrl-C is the CLI's to answer."""
+def call_cli(stack_state: StackState, cli: Path, arguments: Sequence[str], *, typed: str | None = None) -> int:
+    """Runs the CLI in the project's directory, on this terminal; a Ctrl-C is the CLI's to answer.
+
+    Args:
+        stack_state: the stack.
+        cli: the CLI.
+        arguments: its arguments.
+        typed: what it finds on stdin instead of the terminal.
+    """
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         child = state.environment(stack_state, os.environ, cli)
-        return subprocess.run([str(cli), *arguments], cwd=stack_state.root, env=child, check=False).returncode
+        command, root = [str(cli), *arguments], stack_state.root
+        return subprocess.run(command, cwd=root, env=child, input=typed, text=True, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)
         if stack_state.embedded:

@@ -93,6 +93,20 @@ def misplaced(stored: Mapping[str, str], secret_keys: Collection[str], project: 
     return own + providers.unknown_keys(stored, project) + providers.plain_secrets(stored, is_secret)
 
 
+def value_problems(stored: Mapping[str, str], secret_keys: Collection[str], project: str) -> list[Problem]:
+    """What is wrong with values each by itself: for one that is set before the others that it needs.
+
+    Args:
+        stored: configuration values by key, with namespace.
+        secret_keys: those of them that are to be encrypted.
+        project: the project's own namespace.
+    """
+    _, problems = _fields(*_without_namespace(stored, secret_keys, project))
+    is_secret = frozenset(secret_keys).__contains__
+    problems += providers.unknown_keys(stored, project) + providers.plain_secrets(stored, is_secret)
+    return problems + providers.docker_problems(stored, is_secret)
+
+
 def _without_namespace(
     stored: Mapping[str, str], secret_keys: Collection[str], project: str
 ) -> tuple[dict[str, str], set[str]]:
@@ -104,6 +118,21 @@ def _without_namespace(
 
 def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -> tuple[Settings, list[Problem]]:
     """The settings, and all that is wrong with them."""
+    fields, problems = _fields(values, secret_keys)
+    settings = Settings(stack=stack, **fields)
+    rejected = {key.name for key in KEYS.values() if fields.get(key.attribute) is REJECTED}
+    if settings.branding_dir is not None and settings.branding_dir is not REJECTED:
+        try:
+            settings = dataclasses.replace(settings, branding=branding.read(settings.branding_dir))
+        except branding.Unusable as error:
+            given = repr(settings.branding_dir)
+            problems += [Problem("brandingDir", given, allowed, example="branding") for allowed in error.reasons]
+    problems += [problem for problem in rules.problems(settings) if problem.key not in rejected]
+    return settings, problems
+
+
+def _fields(values: Mapping[str, str], secret_keys: Collection[str]) -> tuple[dict[str, Any], list[Problem]]:
+    """Each value by its attribute of `Settings`, and what is wrong with it whatever the others are."""
     problems = _misplaced(values, secret_keys)
     plain = {problem.key for problem in problems}
     fields: dict[str, Any] = {}
@@ -135,16 +164,7 @@ def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -
                     reason=invalid.reason,
                 )
             )
-    settings = Settings(stack=stack, **fields)
-    rejected = {key.name for key in KEYS.values() if fields.get(key.attribute) is REJECTED}
-    if settings.branding_dir is not None and settings.branding_dir is not REJECTED:
-        try:
-            settings = dataclasses.replace(settings, branding=branding.read(settings.branding_dir))
-        except branding.Unusable as error:
-            given = repr(settings.branding_dir)
-            problems += [Problem("brandingDir", given, allowed, example="branding") for allowed in error.reasons]
-    problems += [problem for problem in rules.problems(settings) if problem.key not in rejected]
-    return settings, problems
+    return fields, problems
 
 
 def _plain_text(text: str) -> str:

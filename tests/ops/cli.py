@@ -18,8 +18,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 words = sys.argv[1:]
 found = {name: value for name, value in os.environ.items() if name.startswith("PULUMI_")}
+stdin = sys.stdin.read() if words[0] == "config" else None
 with open(os.path.join(os.environ["HOME"], "calls"), "a") as calls:
-    calls.write(json.dumps({"words": words, "cwd": os.getcwd(), "environ": found, "umask": os.umask(0)}) + "\\n")
+    told = {"words": words, "cwd": os.getcwd(), "environ": found, "umask": os.umask(0), "stdin": stdin}
+    calls.write(json.dumps(told) + "\\n")
 def checkpoint(stack, resources=()):
     path = Path(unquote(urlsplit(os.environ["PULUMI_BACKEND_URL"]).path), ".pulumi/stacks/videobackend", stack + ".json")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +34,10 @@ elif words[0] == "up" and not int(os.environ.get("FAIL", 0)):
     kind, roles = "docker:index/container:Container", ["web", "prosody", "jicofo", "jvb"]
     checkpoint(words[2], [{"urn": urn + role, "type": kind, "id": "id-" + role, "outputs": {"name": "videobackend-dev-" + role}}
                          for role in roles])
+elif words[0] == "config" and "set-all" in words:
+    path = Path(words[words.index("--config-file") + 1])
+    lines = "".join("  videobackend:" + word.replace("=", ": ") + "\\n" for word in words if "=" in word)
+    path.write_text(path.read_text().replace("config:\\n", "config:\\n" + lines))
 elif words[:2] == ["stack", "export"]:
     sys.exit("error: no stack named")
 elif words[:2] == ["stack", "output"]:

@@ -13,6 +13,8 @@ from ops.project import stackfile
 from tests.ops.cli import Ops, calls, config, docker, free_port, must_up
 from tests.ops.project import Project, one_line_error
 
+SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
+
 
 def test_up_makes_the_stack_in_the_embedded_state_and_runs_pulumi_on_the_copy(ready: Project, ops: Ops) -> None:
     tracked = (ready.root / "Pulumi.dev.yaml").read_text()
@@ -162,7 +164,7 @@ def test_a_secret_in_plain_text_has_to_leave_the_tracked_file_and_the_one_set_he
     ready.stack("dev", sound + "  jwtAppSecret: visible-in-the-file-0123456789abcdef\n")
     first = "remove jwtAppSecret from Pulumi.dev.yaml"
     assert f"fix:     {first}, then: make config ARGS='set --secret jwtAppSecret'" in ops("preview").stderr
-    assert ops("config", "set", "--secret", "jwtAppSecret").returncode == 0
+    assert ops("config", "set", "--secret", "jwtAppSecret", stdin=SECRET).returncode == 0
     # As the engine writes it.
     copy = ready.root / ".local" / "Pulumi.dev.yaml"
     encrypted = "videobackend:jwtAppSecret: {secure: v1:abc=:def=}"
@@ -266,7 +268,7 @@ def test_outputs_of_what_is_not_up_says_so(ready: Project, ops: Ops) -> None:
 
 
 def test_config_works_on_the_copy_and_says_where_the_value_is(ready: Project, ops: Ops) -> None:
-    run = ops("config", "set", "--secret", "jwtAppSecret")
+    run = ops("config", "set", "--secret", "jwtAppSecret", stdin=SECRET)
     assert run.returncode == 0, run.stderr
     copy = str(ready.root / ".local" / "Pulumi.dev.yaml")
     where = ["config", "--stack", "dev", "--config-file", copy]

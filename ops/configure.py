@@ -1,0 +1,172 @@
+"""`make config`: `pulumi config`, with each value judged before it is kept.
+
+Owns what is asked of a value that is set, the reading of one that is not on the command line, and what is said
+afterwards. A value that is sound by itself is kept also where others do not fit it yet: two that need each other are set
+one after the other, and `make up` judges the whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.config.keys import KEYS
+from components.config.load import value_problems
+from components.config.problems import Problem, SettingsError, shell, visible
+from ops import preflight, prepare, run
+from ops.errors import OpsError
+from ops.project import fixes, stackfile, state
+from ops.project.state import DIRECTORY, StackState
+
+_CHANGING = ("set", "set-all", "rm", "rm-all")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The words of a `config set`.
+
+    Args:
+        key: the key as typed.
+        value: the value on the command line; None where it is asked for, or comes from stdin.
+        secret: it is to be encrypted.
+        as_path: the key is a path into a value, which only the engine takes apart.
+    """
+
+    key: str
+    value: str | None
+    secret: bool
+    as_path: bool
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Assignment | None:
+        """From the words after `config`; None where they are something else."""
+        if not words or words[0] != "set":
+            return None
+        rest = list(words[1:])
+        end = rest.index("--") if "--" in rest else len(rest)
+        options = [word for word in rest[:end] if word.startswith("-")]
+        named = [word for word in rest[:end] if not word.startswith("-")] + rest[end + 1 :]
+        if not set(options) <= {"--secret", "--plaintext", "--path"} or not 1 <= len(named) <= 2:
+            return None
+        value = named[1] if len(named) == 2 else None
+        return cls(named[0], value, "--secret" in options, "--path" in options)
+
+
+def config(stack: str, arguments: Sequence[str]) -> int:
+    """`pulumi config ARGUMENTS`; with embedded defaults on this machine's copy of the stack file.
+
+    Raises OpsError where a value is not sound; nothing is kept then.
+    """
+    os.umask(0o077)
+    stack_state = state.of_stack(stack, os.environ, stackfile.ROOT)
+    project = str(stackfile.read_project(stack_state.root)["name"])
+    assignment = Assignment.of(arguments)
+    value = _sound_value(assignment, stack_state, project) if assignment else None
+    cli = state.find_cli(stack_state)
+    where = ["--stack", stack]
+    if stack_state.embedded:
+        prepare.write_copy(stack_state, *state.next_copy(stack_state))
+        state.initialise(stack_state, cli, os.environ)
+        where += ["--config-file", str(stack_state.config_file)]
+    before = stack_state.config_file.read_bytes()
+    known = _problems(stackfile.read(stack_state.config_file), project)
+    code = run.call_cli(stack_state, cli, ["config", *where, *arguments], typed=value)
+    if code or not arguments or arguments[0] not in _CHANGING:
+        return code
+    content = stackfile.read(stack_state.config_file)
+    new = [one for one in _problems(content, project) if one not in known]
+    if new:
+        stack_state.config_file.write_bytes(before)
+    _refuse(new, stack_state)
+    _say_kept(stack_state, content)
+    return code
+
+
+def _sound_value(assignment: Assignment, stack_state: StackState, project: str) -> str | None:
+    """The value, where it is not on the command line. Raises OpsError where it is none, or not sound."""
+    name, equals, rest = assignment.key.partition("=")
+    if equals and not assignment.as_path:
+        known = KEYS.get(name.removeprefix(f"{project}:"))
+        secret = assignment.secret or (known is not None and known.secret)
+        words = ["set", "--secret", name] if secret else ["set", name, rest if known and rest else "VALUE"]
+        raise OpsError(f"nothing was kept: write {_command(stack_state, words)}, with a space between key and value")
+    key = stackfile.full_key(assignment.key, project)
+    if not assignment.as_path:
+        # What no value would set right comes before one is asked for.
+        shape = {"secure": ""} if assignment.secret else "[]"
+        found = _problems({"config": {key: shape}}, project)
+        _refuse([one for one in found if one.given is None], stack_state)
+    value = assignment.value if assignment.value is not None else _typed(assignment)
+    if not value:
+        words = ["set", *(["--secret"] if assignment.secret else []), assignment.key]
+        words += [] if assignment.secret else ["VALUE"]
+        ways = " asks for it in a terminal, and takes it from a file by < FILE" if assignment.secret else ""
+        raise OpsError(
+            f"nothing was kept: no value given for {visible(assignment.key)}; {_command(stack_state, words)}{ways}"
+        )
+    if not assignment.as_path:
+        _refuse(value_problems({key: value}, {key} if assignment.secret else (), project), stack_state)
+    return value if assignment.value is None else None
+
+
+def _refuse(problems: Sequence[Problem], stack_state: StackState) -> None:
+    """Raises OpsError with the problems, where there are any."""
+    if problems:
+        raise OpsError(f"nothing was kept: {'; '.join(_worded(one, stack_state) for one in problems)}")
+
+
+def _typed(assignment: Assignment) -> str:
+    """The value from the terminal, a secret unseen, or from stdin; without the line's end. Raises OpsError."""
+    if sys.stdin is None:
+        return ""
+    if sys.stdin.isatty():
+        with contextlib.suppress(EOFError):
+            return getpass.getpass("value: ") if assignment.secret else input("value: ")
+        return ""
+    try:
+        text = sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        raise OpsError(f"nothing was kept: the value of {visible(assignment.key)} is not UTF-8 text") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _problems(content: Mapping[str, Any], project: str) -> list[Problem]:
+    """What is wrong with the values of a stack file each by itself."""
+    found = stackfile.engine_config({**content, "environment": None}, {"name": project})
+    return value_problems(found.values, found.secret_keys, project)
+
+
+def _worded(problem: Problem, stack_state: StackState) -> str:
+    """One problem in one line, with the command that sets it right."""
+    head = visible(problem.key) + (f" is {visible(problem.given)}," if problem.given is not None else ":")
+    said = [one for one in (problem.reason, problem.allowed and f"allowed: {problem.allowed}") if one]
+    said += [] if problem.remove else [_command(stack_state, problem.config_arguments)]
+    return f"{head} {'; '.join(said)}"
+
+
+def _command(stack_state: StackState, words: Sequence[str]) -> str:
+    if stack_state.embedded:
+        return fixes.config_command(stack_state.stack, words)
+    return shell(["pulumi", "config", "--stack", stack_state.stack, *words])
+
+
+def _say_kept(stack_state: StackState, content: Mapping[str, Any]) -> None:
+    """Where the value is, and whether the configuration is sound with it."""
+    refused = None
+    if not content.get("environment"):  # whose values only the engine sees
+        try:
+            preflight.check_settings(stack_state.stack, content, stack_state.root)
+        except SettingsError as error:
+            refused = error
+    if stack_state.embedded:
+        up = fixes.make(stack_state.stack, "up")
+        then = "with it there is more to set before" if refused else f"{up} applies it"
+        then += f" {up}" if refused else ""
+        print(f"kept in {DIRECTORY}/{stack_state.config_file.name}, on this machine only; {then}", flush=True)
+    for problem in refused.problems if refused else ():
+        print(f"warning: {_worded(problem, stack_state)}", file=sys.stderr)
