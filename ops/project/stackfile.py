@@ -24,6 +24,7 @@ except ImportError:  # PyYAML without libyaml
 from components.config.keys import KEYS
 from components.config.load import ENCRYPTED
 from components.config.problems import visible
+from components.config.settings import LOCAL_STACK
 from components.config.suggestions import nearest
 from ops.errors import OpsError
 from ops.project import scalars
@@ -87,11 +88,19 @@ class StackConfig:
 
 
 def path_of(stack: str, root: Path = ROOT) -> Path:
-    """The stack's file. Raises OpsError with the names there are."""
+    """The stack's file. Raises OpsError with the names there are, and how a new one is made."""
     path = root / f"Pulumi.{stack}.yaml"
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", stack) or not path.is_file():
-        names = ", ".join(stacks(root)) or "none"
-        raise OpsError(f"there is no stack {stack!r} here (no file Pulumi.{stack}.yaml); stacks: {names}")
+    named = re.fullmatch(r"[A-Za-z0-9._-]{1,100}", stack) is not None
+    if not named or not path.is_file():
+        names = stacks(root)
+        near = nearest(stack, names) if named else None
+        meant = f"did you mean {near}? " if near else ""
+        new = "a stack's name has letters, digits, dots, hyphens and underscores alone"
+        if named:
+            source = f"Pulumi.{LOCAL_STACK if LOCAL_STACK in names else 'OTHER'}.yaml"
+            new = f"for a new one: cp {source} {path.name}, and give it a publicUrl, httpPort, httpsPort and jvbPort of its own"
+        there_are = f"stacks: {', '.join(names) or 'none'}"
+        raise OpsError(f"there is no stack {stack!r} here (no file Pulumi.{stack}.yaml); {meant}{there_are}; {new}")
     return path
 
 

@@ -145,5 +145,28 @@ def test_a_stack_is_the_name_of_a_file_here(tmp_path: Path, name: str) -> None:
     (tmp_path / "Pulumi.yaml").touch()
     (tmp_path / "Pulumi.folder.yaml").mkdir()
     (tmp_path / "Pulumi.gone.yaml").symlink_to(tmp_path / "gone")
-    with pytest.raises(OpsError, match=r"stacks: dev, prod$"):
+    with pytest.raises(OpsError, match=r"stacks: dev, prod; "):
         stackfile.path_of(name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("prd", "did you mean prod? stacks: dev, prod; for a new one: cp Pulumi.dev.yaml Pulumi.prd.yaml"),
+        ("Dev", "did you mean dev? "),
+        (
+            "demo",
+            "); stacks: dev, prod; for a new one: cp Pulumi.dev.yaml Pulumi.demo.yaml, and give it a publicUrl, httpPort",
+        ),
+        ("a b", "stacks: dev, prod; a stack's name has letters"),
+        ("../dev", "stacks: dev, prod; a stack's name has letters"),
+    ],
+)
+def test_a_stack_that_is_none_is_told_what_was_meant_and_how_a_new_one_is_made(
+    tmp_path: Path, typed: str, expected: str
+) -> None:
+    for name in ("dev", "prod"):
+        (tmp_path / f"Pulumi.{name}.yaml").touch()
+    with pytest.raises(OpsError) as caught:
+        stackfile.path_of(typed, tmp_path)
+    assert expected in str(caught.value)
