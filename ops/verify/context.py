@@ -18,6 +18,8 @@ from ops.verify.net import Answer, Unreachable
 
 TOKEN_SECONDS: Final = 120
 NO_DOCKER: Final = "run verify where docker reaches the stack's Docker host; --docker-host URL says where it is"
+NO_HTTPS: Final = "no https (see certificate)"
+"""Of a check that needs https where there is none: that is the fault of `certificate`, or before it of `name`."""
 _DOCKER_SECONDS: Final = 8.0
 
 
@@ -45,6 +47,7 @@ class Context:
         self.tls = net.unverified_tls_context()
         self._secrets = {one for one in (stack.jwt_secret, stack.turn.secret if stack.turn else None) if one}
         self._address: asyncio.Task[str] | None = None
+        self._https: asyncio.Task[None] | None = None
 
     def hide(self, text: str) -> str:
         """`text` on one line, without any secret of the stack or of this run."""
@@ -77,6 +80,20 @@ class Context:
         if self._address is None:
             self._address = asyncio.ensure_future(self._find_address())
         return await asyncio.shield(self._address)
+
+    async def has_https(self) -> bool:
+        """Whether a TLS handshake succeeds, whatever the certificate; tried once, for every check the same."""
+        if self._https is None:
+            self._https = asyncio.ensure_future(self._shake_hands())
+        try:
+            await asyncio.shield(self._https)
+        except Unreachable:
+            return False
+        return True
+
+    async def _shake_hands(self) -> None:
+        _, writer = await net.connect(await self.address(), self.stack.port, self.tls, self.stack.host)
+        writer.transport.abort()
 
     async def _find_address(self) -> str:
         candidates = [self.given_address] if self.given_address else await self._by_name()

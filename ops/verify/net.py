@@ -29,6 +29,14 @@ class Unreachable(Exception):
     """Nothing usable came back; the text says what happened, in a few words."""
 
 
+class Unresolved(Unreachable):
+    """A name has no address."""
+
+
+class WrongProtocol(Unreachable):
+    """The TCP connection was made, and what is there does not speak what was asked for: no firewall is in the way."""
+
+
 class HttpError(Unreachable):
     """An HTTP status came back instead of what was asked for."""
 
@@ -74,13 +82,13 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 
 async def resolve(host: str) -> list[str]:
-    """The addresses of a name, as this machine resolves it. Raises Unreachable."""
+    """The addresses of a name, as this machine resolves it. Raises Unresolved, or Unreachable where nobody answers."""
     try:
         found = await with_timeout(
             in_thread(lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)), ANSWER_SECONDS
         )
     except OSError:
-        raise Unreachable(f"{host} does not resolve") from None
+        raise Unresolved(f"{host} does not resolve") from None
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
@@ -95,17 +103,40 @@ async def with_timeout(awaitable: Awaitable[T], seconds: float) -> T:
 async def connect(
     address: str, port: int, tls: ssl.SSLContext | None = None, host: str = ""
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A TCP connection, with TLS for `host` where a context is given. Raises Unreachable, or SSLCertVerificationError."""
+    """A TCP connection, with TLS for `host` where a context is given.
+
+    Raises:
+        WrongProtocol: where TCP answers and TLS does not.
+        Unreachable: where TCP does not answer.
+        ssl.SSLCertVerificationError: where the context wants another certificate.
+    """
     try:
-        return await with_timeout(
-            asyncio.open_connection(address, port, ssl=tls, server_hostname=host if tls else None), CONNECT_SECONDS
-        )
-    except ssl.SSLCertVerificationError:
-        raise
+        connected = await with_timeout(_tcp(address, port), CONNECT_SECONDS)
     except Unreachable as error:
         raise Unreachable(f"{_spelled(address, port)}: {error}") from None
     except OSError as error:
         raise Unreachable(f"{_spelled(address, port)}: {_reason(error)}") from None
+    try:
+        return await with_timeout(
+            asyncio.open_connection(sock=connected, ssl=tls, server_hostname=host if tls else None), CONNECT_SECONDS
+        )
+    except ssl.SSLCertVerificationError:
+        raise
+    except (Unreachable, OSError) as error:
+        why = str(error) if isinstance(error, Unreachable) else _reason(error)
+        raise WrongProtocol(f"{_spelled(address, port)}: no TLS there ({why})") from None
+
+
+async def _tcp(address: str, port: int) -> socket.socket:
+    """A connected socket. Raises OSError."""
+    connecting = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        connecting.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connecting, (address, port))
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
 
 
 def _spelled(address: str, port: int) -> str:
@@ -114,7 +145,7 @@ def _spelled(address: str, port: int) -> str:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
-        return f"no TLS there ({(error.reason or 'handshake failed').lower().replace('_', ' ')})"
+        return (error.reason or "handshake failed").lower().replace("_", " ")
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, ConnectionError):
@@ -139,12 +170,14 @@ async def request(
     tls: ssl.SSLContext | None = None,
     body: str | None = None,
 ) -> Answer:
-    """GET, or with a body POST; a connection of its own. Raises Unreachable."""
+    """GET, or with a body POST; a connection of its own. Raises Unreachable, as WrongProtocol where TCP answers."""
     reader, writer = await connect(address, port, tls, host)
     try:
         return await with_timeout(_exchange(reader, writer, _head(target, host, port, tls, body), body), ANSWER_SECONDS)
+    except Unreachable as error:
+        raise WrongProtocol(f"{_spelled(address, port)}: {error}") from None
     except (OSError, http.client.HTTPException, EOFError):
-        raise Unreachable(f"{_spelled(address, port)}: no HTTP answer") from None
+        raise WrongProtocol(f"{_spelled(address, port)}: no HTTP answer") from None
     finally:
         writer.transport.abort()
 

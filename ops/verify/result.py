@@ -52,5 +52,5 @@ def skipped(seen: str, todo: str = "") -> Result:
 
 
 def failed(seen: str, todo: str) -> Result:
-    """Callers are hit, or strangers would get in."""
+    """Callers are hit, or somebody would get in who must not."""
     return Result(Status.FAILED, seen, todo)

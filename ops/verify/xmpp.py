@@ -277,8 +277,9 @@ async def visit(context: Context, room: str, token: str | None, domain: str | No
 
 async def visit_if_let_in(context: Context, room: str, token: str | None, domain: str | None = None) -> Client | None:
     """The same; None where there is no connection or no sign-in, which other checks judge."""
+    if not await context.has_https():
+        return None
     try:
-        await context.address()
         return await visit(context, room, token, domain)
     except (Refused, Unreachable):
         return None

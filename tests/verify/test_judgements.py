@@ -414,11 +414,11 @@ def test_a_private_address_that_refuses_beside_another_is_only_a_warning(
     answers: dict[str, str], status: Status
 ) -> None:
     """In the caller's network it may be another device's."""
-    assert media.judge_strangers(answers).status is status
+    assert media.judge_without_call(answers).status is status
 
 
 def test_where_no_call_could_be_held_the_line_says_why() -> None:
-    result = media.judge_strangers({"192.0.2.5#10000": "is silent"}, "no call (see moderator)")
+    result = media.judge_without_call({"192.0.2.5#10000": "is silent"}, "no call (see moderator)")
     assert result.status is Status.SKIPPED
     assert result.seen == "cannot be told: UDP 192.0.2.5#10000 is silent; no call (see moderator)"
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from ops.verify.checks import config_js, media, plain_http, rooms, turn
+from ops.verify import net, report
+from ops.verify.checks import config_js, media, plain_http, rooms, sign_in, turn
 from ops.verify.context import Context
 from ops.verify.deployed import DeployedStack, Turn
-from ops.verify.net import Answer, Unreachable
-from ops.verify.result import Status
+from ops.verify.net import Answer, Unreachable, Unresolved
+from ops.verify.result import Result, Status, skipped
 from ops.verify.stun import StunError
 from ops.verify.xmpp import Refused
 from tests.verify.outputs import HOST, outputs
@@ -104,3 +110,85 @@ def test_a_wrong_secret_is_told_from_a_server_that_is_full(
     assert fault is not None
     assert f"error {code}" in fault.said
     assert ("secret is not the server's" in fault.todo) is secret
+
+
+NEEDS_HTTPS = ("config.js", "bosh", "websocket", "guest", "moderator")
+
+
+@contextmanager
+def answering(reply: bytes | None) -> Iterator[int]:
+    """A TCP server that says this and hangs up, or with None hangs up at once; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client, contextlib.suppress(OSError):
+                    if reply is not None:
+                        client.recv(4096)
+                        client.sendall(reply)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def examined(port: int, address: str | None = "127.0.0.1", **changes: Any) -> dict[str, Result]:
+    changes = {"facts": {"media": {"addresses": []}}} | changes
+    return asyncio.run(report.examine(Context(DeployedStack.of(outputs(port, **changes)), address)))
+
+
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", None])
+@pytest.mark.parametrize("mode", ["proxy", "local-ca", "letsencrypt"])
+def test_a_port_without_tls_is_one_fault_and_no_firewall(reply: bytes | None, mode: str) -> None:
+    tls = {"mode": mode, "acmeServer": None}
+    with answering(reply) as port:
+        found = examined(port, facts={"tls": tls, "media": {"addresses": []}})
+    assert {name: found[name].status for name in NEEDS_HTTPS} == dict.fromkeys(NEEDS_HTTPS, Status.SKIPPED)
+    assert {found[name].seen for name in NEEDS_HTTPS} == {"no https (see certificate)"}
+    certificate = found["certificate"]
+    assert certificate.status is Status.FAILED
+    assert "no TLS there" in certificate.seen
+    assert ("your proxy" in certificate.todo) is (mode == "proxy")
+    assert "firewall" not in " ".join(one.todo for one in found.values())
+
+
+def test_where_nothing_listens_the_rest_is_skipped() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        found = examined(unused.getsockname()[1])
+    assert {found[name].status for name in NEEDS_HTTPS} == {Status.SKIPPED}
+    assert found["certificate"].status is Status.FAILED
+    assert "firewall" in found["certificate"].todo
+
+
+def test_a_name_that_does_not_resolve_is_the_fault_of_the_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nowhere(host: str) -> list[str]:
+        raise Unresolved(f"{host} does not resolve")
+
+    monkeypatch.setattr(net, "resolve", nowhere)
+    found = examined(8443, None, hostsEntry=None)
+    assert found["name"].status is Status.FAILED
+    assert found["certificate"] == skipped("no address to connect to (see name)")
+    assert {found[name].status for name in NEEDS_HTTPS} == {Status.SKIPPED}
+
+
+@pytest.mark.parametrize(("mode", "own"), [("proxy", True), ("local-ca", False)])
+def test_a_proxy_is_spoken_of_only_where_there_is_one(mode: str, own: bool) -> None:
+    some = context(facts={"tls": {"mode": mode, "acmeServer": None}})
+    todo = sign_in._no_sign_in(some, Unreachable("no answer"), sign_in._pass_on(some, "POST /http-bind")).todo
+    assert ("proxy" in todo) is own
+
+
+@pytest.mark.parametrize("scheme", ["turn", "turns"])
+def test_a_turn_server_that_takes_the_connection_is_behind_no_firewall(scheme: str) -> None:
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        url = f"{scheme}:127.0.0.1:{port}?transport=tcp"
+        servers = Turn(urls=(url,), secret="s")
+        fault = asyncio.run(turn._attempt(context(), servers, url, None))
+    assert fault is not None
+    assert "firewall" not in fault.todo
+    assert f"TCP {port}" in fault.todo

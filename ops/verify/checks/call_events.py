@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ops.verify.checks.rooms import opened
-from ops.verify.context import NO_DOCKER, Context, NoDocker, new_room
+from ops.verify.context import NO_DOCKER, NO_HTTPS, Context, NoDocker, new_room
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped, warning
 from ops.verify.streams import StreamClosed
@@ -66,6 +66,8 @@ def _judge_backlog(found: Mapping[str, Any]) -> Result:
 
 
 async def _hold_call(context: Context) -> Result | None:
+    if not await context.has_https():
+        return skipped(f"no test call: {NO_HTTPS}")
     room = new_room()
     try:
         async with await visit(context, room, context.token(room, moderator=True)) as client:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from ops.verify import net
 from ops.verify.context import Context
 from ops.verify.deployed import DeployedStack
-from ops.verify.net import Unreachable
-from ops.verify.result import Result, failed, ok, warning
+from ops.verify.net import Unreachable, Unresolved
+from ops.verify.result import Result, failed, ok, skipped, warning
 
 _SOON_DAYS: Final = 30
 _DAY: Final = 24 * 3600
@@ -30,17 +30,30 @@ async def check(context: Context) -> Result:
         return failed("the output caCertificate is no certificate", "bring the stack up again")
     try:
         address = await context.address()
+    except Unresolved:
+        return skipped("no address to connect to (see name)")
+    except Unreachable as error:
+        return failed(
+            f"no connection to {stack.host}: {error}",
+            f"is the stack up (make outputs)? does a firewall let TCP {stack.port} through? --address IP tries another "
+            "address",
+        )
+    try:
         _, writer = await net.connect(address, stack.port, tls, stack.host)
     except ssl.SSLCertVerificationError as error:
         return _distrusted(context, error)
     except Unreachable as error:
-        return failed(
-            f"no connection to {stack.host}: {error}",
-            "is the stack up (make outputs)? does a firewall let TCP through to httpsPort? --address IP tries another address",
-        )
+        return failed(f"no https at {stack.host}: {error}", _serve_https(stack))
     found = writer.get_extra_info("peercert")
     writer.transport.abort()
     return judge_days(ssl.cert_time_to_seconds(found["notAfter"]) - time.time(), stack)
+
+
+def _serve_https(stack: DeployedStack) -> str:
+    """What to do where the port of publicUrl answers, and not with TLS."""
+    if stack.behind_proxy:
+        return f"your proxy must serve https, with its certificate, at port {stack.port} (docs/tls.md, proxy)"
+    return f"another server has port {stack.port}, or web has no certificate: bring the stack up; {stack.logs('web')}"
 
 
 def judge_days(seconds: float, stack: DeployedStack) -> Result:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ops.verify.context import Context
+from ops.verify.context import NO_HTTPS, Context
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, Status, failed, ok, skipped, warning
 
@@ -24,10 +24,8 @@ _OPERATORS: Final = "-+*/?:&|.="
 async def check(context: Context) -> Result:
     """Fetches config.js by https and judges its URLs and STUN servers."""
     stack = context.stack
-    try:
-        await context.address()
-    except Unreachable:
-        return skipped("no connection (see certificate)")
+    if not await context.has_https():
+        return skipped(NO_HTTPS)
     try:
         answer = await context.get("/config.js")
     except Unreachable as error:

@@ -20,7 +20,7 @@ from typing import Final
 from components.config.addresses import is_private
 from ops.verify import net, stun
 from ops.verify.checks.rooms import SEE_SIGN_IN, TEST_ROOM, opened
-from ops.verify.context import Context, new_room
+from ops.verify.context import NO_HTTPS, Context, new_room
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped, warning
 from ops.verify.streams import StreamClosed
@@ -44,23 +44,25 @@ _FAULTS: Final = {
 
 
 async def check(context: Context) -> Result:
-    """Sends to each advertised address what a browser in a call sends first; without a call, a request of a stranger."""
+    """Sends to each advertised address what a browser in a call sends first; without a call, a request without credentials."""
     stack = context.stack
     advertised = list(stack.media)
     if not advertised:
         return skipped("the bridge advertises no address", "set dockerHostAddress, so that other machines get media")
-    strangers = asyncio.ensure_future(_probe_all(advertised))  # while it waits for the call, which may not come
+    without_call = asyncio.ensure_future(_probe_all(advertised))  # while it waits for the call, which may not come
     try:
         found = await _in_call(context, advertised) if stack.tokens else ""
         if isinstance(found, str):
-            return judge_strangers(await strangers, found)
+            return judge_without_call(await without_call, found)
     finally:
-        strangers.cancel()
+        without_call.cancel()
     return judge_call(found, [where for where in found if _is_here(where)])
 
 
 async def _in_call(context: Context, advertised: list[str]) -> dict[str, str] | str:
     """What `probe` finds with the credentials of a call of two, which then ends; or why there was no such call."""
+    if not await context.has_https():
+        return NO_HTTPS
     room = new_room(TEST_ROOM)
     moderator = await visit_if_let_in(context, room, context.token(room, moderator=True))
     if moderator is None:
@@ -155,7 +157,7 @@ def _todo(faults: Mapping[str, str]) -> str:
 _SHUT: Final = "does jvb run, is jvbPort published there, does the router forward the port, is dockerHostAddress right?"
 
 
-def judge_strangers(answers: Mapping[str, str], why: str = "") -> Result:
+def judge_without_call(answers: Mapping[str, str], why: str = "") -> Result:
     """The verdict on what `probe` found without the credentials of a call, by advertised IP#PORT.
 
     Args:
@@ -175,7 +177,8 @@ def judge_strangers(answers: Mapping[str, str], why: str = "") -> Result:
     told = "; ".join(f"{where} {answer}" for where, answer in answers.items())
     return skipped(
         f"cannot be told: UDP {told}{f'; {why}' if why else ''}",
-        "a bridge is silent to strangers, and so is a firewall that drops: a call of three people tells",
+        "a bridge answers no request without a call's credentials, and a firewall that drops none: a call of three people "
+        "tells",
     )
 
 
@@ -212,7 +215,7 @@ def _family(ip: str) -> socket.AddressFamily:
 
 
 async def probe(where: str, offer: Offer | None = None) -> str:
-    """How an address (IP#PORT) answers a STUN request: with an offer that of a participant, else of a stranger.
+    """How an address (IP#PORT) answers a STUN request: with an offer that of a participant, else one without credentials.
 
     `answered`, `refused` (ICMP port unreachable), `is silent`, `is answered by something else` than the bridge that has
     made the offer, or why it cannot be reached.

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from ops.verify import net
 from ops.verify.context import Context
 from ops.verify.deployed import DeployedStack
-from ops.verify.net import Answer, Unreachable
+from ops.verify.net import Answer, Unreachable, WrongProtocol
 from ops.verify.result import Result, failed, ok, skipped
 
 
@@ -22,6 +22,8 @@ async def check(context: Context) -> Result:
         return skipped("no connection (see certificate)")
     try:
         answer = await net.request(address, stack.http_port, "/config.js", host=stack.host)
+    except WrongProtocol as error:
+        return failed(f"no plain HTTP: {error}", "bring the stack up again; if it stays, another server has this port")
     except Unreachable as error:
         return failed(f"no plain HTTP: {error}", _fix(stack))
     return _judge_redirect(context, answer) if stack.redirects else _judge_served(context, answer)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ops.verify.checks.sign_in import NO_TOKENS
-from ops.verify.context import Context, new_room
+from ops.verify.context import NO_HTTPS, Context, new_room
 from ops.verify.net import Unreachable
 from ops.verify.result import Result, failed, ok, skipped
 from ops.verify.streams import StreamClosed
@@ -30,6 +30,8 @@ async def check_guest(context: Context) -> Result:
         return skipped(NO_TOKENS)
     if "create_room" not in stack.room_modules:
         return skipped("every token may open rooms: xmppMucModules lacks create_room")
+    if not await context.has_https():
+        return skipped(NO_HTTPS)
     room = new_room()
     attempts = {_NO_MODERATOR: _open_in_vain(context, room, context.token(room), stack.domain)}
     if stack.guests:
@@ -79,6 +81,8 @@ async def check_moderator(context: Context) -> Result:
     """A token with the moderator claim must open a room and moderate it; the room is gone afterwards."""
     if context.stack.tokens is None:
         return skipped(NO_TOKENS)
+    if not await context.has_https():
+        return skipped(NO_HTTPS)
     room = new_room(TEST_ROOM if context.stack.statistics else "")
     client = await visit_if_let_in(context, room, context.token(room, moderator=True))
     if client is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ops.verify import jwt
-from ops.verify.context import Context, new_room
+from ops.verify.context import NO_HTTPS, Context, new_room
 from ops.verify.net import HttpError, Unreachable
 from ops.verify.result import Result, failed, skipped
 from ops.verify.result import ok as good
@@ -29,21 +29,26 @@ Outcome = Refused | Unreachable | None
 
 async def check_bosh(context: Context) -> Result:
     """Sign-in by POST /http-bind."""
-    return await _check(context, Bosh, "the proxy before Prosody must pass POST /http-bind with its query")
+    return await _check(context, Bosh, _pass_on(context, "POST /http-bind with its query"))
 
 
 async def check_websocket(context: Context) -> Result:
     """Sign-in by wss://.../xmpp-websocket."""
     return await _check(
-        context, WebSocket, "the proxy before Prosody must pass /xmpp-websocket with Upgrade, Connection and its query"
+        context, WebSocket, _pass_on(context, "/xmpp-websocket with the headers Upgrade and Connection and its query")
     )
 
 
+def _pass_on(context: Context, what: str) -> str:
+    """What to do where requests do not get to prosody: the operator's own proxy is in the way only where there is one."""
+    if context.stack.behind_proxy:
+        return f"your proxy must pass {what} on to web; {context.stack.logs('web')}"
+    return f"web must pass {what} on to prosody: bring the stack up; {context.stack.logs('web')}"
+
+
 async def _check(context: Context, transport: Open, fix: str) -> Result:
-    try:
-        await context.address()
-    except Unreachable:
-        return skipped("no connection (see certificate)")
+    if not await context.has_https():
+        return skipped(NO_HTTPS)
     if context.stack.tokens is None:
         return await _check_without_tokens(context, transport, fix)
     room = new_room()

@@ -18,7 +18,7 @@ from components.stack import topology
 from ops.verify import net, stun
 from ops.verify.context import TOKEN_SECONDS, Context, new_room
 from ops.verify.deployed import DeployedStack, Turn
-from ops.verify.net import Unreachable
+from ops.verify.net import Unreachable, Unresolved, WrongProtocol
 from ops.verify.result import Result, failed, ok, skipped
 from ops.verify.stun import StunError
 from ops.verify.xmpp import Refused, Service, visit_if_let_in
@@ -140,7 +140,7 @@ async def _attempt(context: Context, turn: Turn, url: str, services: list[Servic
     if not password:
         return Fault("is told to clients without a credential", "bring the stack up: prosody lacks TURN_CREDENTIALS")
     try:
-        relayed = await net.with_timeout(_allocate(context, server, username, password), net.ANSWER_SECONDS)
+        relayed = await _allocate(context, server, username, password)
     except StunError as error:
         said, todo = str(error), "look into the TURN server's log; its relay ports may be used up or shut"
         if error.code in (401, 403, 438):
@@ -148,6 +148,11 @@ async def _attempt(context: Context, turn: Turn, url: str, services: list[Servic
     except ssl.SSLCertVerificationError as error:
         said = f"its certificate is not valid ({error.verify_message})"
         todo = "give it the certificate of its host's name"
+    except Unresolved as error:
+        said, todo = str(error), f"give {server.host} a DNS record, or correct turnHost"
+    except WrongProtocol as error:
+        said = str(error)
+        todo = f"another server has TCP {server.port}, or it lacks {'its certificate' if server.tls else 'TCP'}: look into its log"
     except (Unreachable, OSError, EOFError) as error:
         said = str(error) if isinstance(error, Unreachable) else "no connection"
         todo = f"does it run, and does the firewall let {'UDP' if server.udp else 'TCP'} {server.port} through?"
@@ -187,7 +192,7 @@ def _credential(context: Context, turn: Turn, server: Server, services: list[Ser
 
 
 async def _allocate(context: Context, server: Server, username: str, password: str) -> str:
-    """The relay address, which is given back."""
+    """The relay address, which is given back. Raises WrongProtocol where TCP answers and TURN does not, and others."""
     addresses = await _addresses(context, server)
     channel: stun.Channel
     if server.udp:
@@ -198,7 +203,11 @@ async def _allocate(context: Context, server: Server, username: str, password: s
             tls.load_default_certs()
         channel = stun.TcpChannel(*await net.connect(addresses[0], server.port, tls, server.host))
     try:
-        return await stun.allocate_and_release(channel, username, password)
+        return await net.with_timeout(stun.allocate_and_release(channel, username, password), net.ANSWER_SECONDS)
+    except (Unreachable, OSError, EOFError) as error:
+        if server.udp:
+            raise
+        raise WrongProtocol(f"no TURN there ({str(error) or 'the connection was closed'})") from None
     finally:
         channel.close()
 
