@@ -17,7 +17,7 @@ from typing import Any
 
 from components.config.keys import KEYS
 from components.config.load import value_problems
-from components.config.problems import Problem, SettingsError, shell, visible
+from components.config.problems import Problem, SettingsError, visible
 from ops import preflight, prepare, run
 from ops.errors import OpsError
 from ops.project import fixes, stackfile, state
@@ -94,7 +94,9 @@ def _sound_value(assignment: Assignment, stack_state: StackState, project: str) 
         known = KEYS.get(name.removeprefix(f"{project}:"))
         secret = assignment.secret or (known is not None and known.secret)
         words = ["set", "--secret", name] if secret else ["set", name, rest if known and rest else "VALUE"]
-        raise OpsError(f"nothing was kept: write {_command(stack_state, words)}, with a space between key and value")
+        raise OpsError(
+            f"nothing was kept: write {fixes.config_words(stack_state, words)}, with a space between key and value"
+        )
     key = stackfile.full_key(assignment.key, project)
     if not assignment.as_path:
         # What no value would set right comes before one is asked for.
@@ -107,7 +109,7 @@ def _sound_value(assignment: Assignment, stack_state: StackState, project: str) 
         words += [] if assignment.secret else ["VALUE"]
         ways = " asks for it in a terminal, and takes it from a file by < FILE" if assignment.secret else ""
         raise OpsError(
-            f"nothing was kept: no value given for {visible(assignment.key)}; {_command(stack_state, words)}{ways}"
+            f"nothing was kept: no value given for {visible(assignment.key)}; {fixes.config_words(stack_state, words)}{ways}"
         )
     if not assignment.as_path:
         _refuse(value_problems({key: value}, {key} if assignment.secret else (), project), stack_state)
@@ -145,14 +147,8 @@ def _worded(problem: Problem, stack_state: StackState) -> str:
     """One problem in one line, with the command that sets it right."""
     head = visible(problem.key) + (f" is {visible(problem.given)}," if problem.given is not None else ":")
     said = [one for one in (problem.reason, problem.allowed and f"allowed: {problem.allowed}") if one]
-    said += [] if problem.remove else [_command(stack_state, problem.config_arguments)]
+    said += [] if problem.remove else [fixes.config_words(stack_state, problem.config_arguments)]
     return f"{head} {'; '.join(said)}"
-
-
-def _command(stack_state: StackState, words: Sequence[str]) -> str:
-    if stack_state.embedded:
-        return fixes.config_command(stack_state.stack, words)
-    return shell(["pulumi", "config", "--stack", stack_state.stack, *words])
 
 
 def _say_kept(stack_state: StackState, content: Mapping[str, Any]) -> None:

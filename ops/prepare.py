@@ -7,6 +7,7 @@ machine. What each check looks for is `preflight`'s and `running`'s business. Ma
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -68,8 +69,9 @@ def prepare_up(stack_state: StackState, command: str) -> Prepared:
     if not preflight.check_docker(settings):
         return Prepared(settings, docker if docker.unusable else DockerCli((), "the docker command is not installed"))
     if command == "up":
-        preflight.check_ports(settings, stack_state.stack)
-        preflight.check_images(settings)
+        fix = functools.partial(fixes.config_words, stack_state)
+        preflight.check_ports(settings, stack_state.stack, fix)
+        preflight.check_images(settings, fix)
     return Prepared(settings, docker)
 
 

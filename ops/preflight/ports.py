@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import ipaddress
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from components.config.ports import held_ports
 from components.config.settings import Settings
@@ -17,6 +19,11 @@ from components.stack.spec import PortSpec
 from components.stack.topology import LABEL_ROLE, LABEL_STACK
 from ops.errors import OpsError
 from ops.preflight.docker import is_local
+
+_PRIVILEGED: Final = 1024
+_ABOVE: Final = 8000
+"""What a privileged port is moved by: 80 to 8080, 443 to 8443."""
+_LAST: Final = 65535
 
 
 @dataclass(frozen=True)
@@ -54,29 +61,40 @@ def _overlap(one: str, other: str) -> bool:
     return first.version == second.version and (first == second or first.is_unspecified or second.is_unspecified)
 
 
-def check_ports(settings: Settings, stack: str) -> None:
-    """That every port the stack takes of a local Docker host is free or its own already. Raises OpsError.
+def check_ports(settings: Settings, stack: str, command: Callable[[Sequence[str]], str]) -> None:
+    """That every port the stack takes of a local Docker host is free or its own already.
 
     Of TURN's relay ports any may be taken: coturn passes over those.
+
+    Args:
+        settings: the stack's.
+        stack: its name.
+        command: from the words of a `config set` to the command as an operator types it.
+
+    Raises:
+        OpsError: with every port that is taken, by whom, and the commands that choose others.
     """
     if not is_local(settings):
         return
-    taken = list(_published(settings))
+    published = list(_published(settings))
+    taken: dict[PortSpec, str] = {}
     for spec in services.specs(settings):
         for port in spec.ports:
-            holders = [one for one in taken if one.holds(port)]
-            if any(one.stack == stack for one in holders):
-                continue
-            if holders:
-                name = holders[0].container
-                raise OpsError(f"{_named(settings, port)} is taken by the container {name}; {_other_port(port)}")
-            _check_free(settings, port)
+            holders = [one for one in published if one.holds(port)]
+            if not any(one.stack == stack for one in holders):
+                holder = f"the container {holders[0].container}" if holders else _program_at(port)
+                taken |= {port: holder} if holder else {}
     if not _runs(settings, stack, topology.COTURN):
-        for port in _turn_ports(settings):
-            _check_free(settings, port)
+        taken |= {port: holder for port in _turn_ports(settings) if (holder := _program_at(port))}
+    if taken:
+        said = list(dict.fromkeys(f"{_named(settings, port)} is taken by {holder}" for port, holder in taken.items()))
+        others = " && ".join(map(command, _other_ports(settings, list(taken), published)))
+        choose = f", or choose {'another one' if len(said) == 1 else 'others'}: {others}" if others else ""
+        raise OpsError(f"{'; '.join(said)}; stop {'it' if len(said) == 1 else 'what holds them'}{choose}")
 
 
-def _check_free(settings: Settings, port: PortSpec) -> None:
+def _program_at(port: PortSpec) -> str:
+    """The program that has the port, with the command that shows it; empty where it is free. Raises OpsError."""
     kind = socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM
     family = socket.AF_INET6 if ":" in port.ip else socket.AF_INET
     with socket.socket(family, kind) as probe:
@@ -89,23 +107,46 @@ def _check_free(settings: Settings, port: PortSpec) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 look = f"ss --listening --numeric --processes --{port.protocol} 'sport = :{port.external}'"
-                raise OpsError(
-                    f"{_named(settings, port)} is taken by another program (sudo {look} shows which); {_other_port(port)}"
-                ) from None
+                return f"another program (sudo {look} shows which)"
             if error.errno == errno.EADDRNOTAVAIL:
                 raise OpsError(
                     f"{port.ip} is no address of this machine: correct bindAddress or jvbBindAddress"
                 ) from None
             # Ports below 1024 are root's, and Docker's: whether they are free cannot be tried from here.
+    return ""
 
 
 def _named(settings: Settings, port: PortSpec) -> str:
+    return f"{port.protocol.upper()} port {port.external} ({_key(settings, port)})"
+
+
+def _key(settings: Settings, port: PortSpec) -> str:
     keys = {(protocol, one.first): one.key for one in held_ports(settings) for protocol in one.protocols}
-    return f"{port.protocol.upper()} port {port.external} ({keys[port.protocol, port.external]})"
+    return keys[port.protocol, port.external]
 
 
-def _other_port(port: PortSpec) -> str:
-    return f"stop it, or choose a port other than {port.external} in the stack file"
+def _other_ports(settings: Settings, taken: Sequence[PortSpec], published: Sequence[Published]) -> Iterator[list[str]]:
+    """The words of each `config set` that moves what is taken to the next free port, and publicUrl with it."""
+    used = {number for one in held_ports(settings) for number in range(one.first, one.last + 1)}
+    moved: dict[str, list[PortSpec]] = {}
+    for port in taken:
+        moved.setdefault(_key(settings, port), []).append(port)
+    if settings.tls_mode == "letsencrypt":
+        moved.pop("httpPort", None)  # which asks at port 80 and nowhere else
+    for key, ports in moved.items():
+        number = ports[0].external + (_ABOVE if ports[0].external < _PRIVILEGED else 1)
+        while number in used or not all(_is_free(port, number, published) for port in ports):
+            number = number + 1 if number < _LAST else _PRIVILEGED
+        used.add(number)
+        yield ["set", key, str(number)]
+        url = settings.public_url
+        if key == "httpsPort" and url.port == settings.https_port:
+            yield ["set", "publicUrl", dataclasses.replace(url, port=number).origin]
+
+
+def _is_free(port: PortSpec, number: int, published: Sequence[Published]) -> bool:
+    other = dataclasses.replace(port, external=number)
+    return not (any(one.holds(other) for one in published) or _program_at(other))
 
 
 def _turn_ports(settings: Settings) -> Iterator[PortSpec]:

@@ -51,6 +51,13 @@ def worded(
     return SettingsError(error.stack, error.project, error.problems, fix)
 
 
+def config_words(stack_state: StackState, words: Sequence[str]) -> str:
+    """The command that carries out the words of a `pulumi config` where the stack's state is."""
+    if stack_state.embedded:
+        return config_command(stack_state.stack, words)
+    return shell(["pulumi", "config", "--stack", stack_state.stack, *words])
+
+
 def config_command(stack: str, words: Sequence[str]) -> str:
     """`make config` with the words of a `pulumi config`; make takes a `$$` for one `$`."""
     return make(stack, "config", f"ARGS={shell([shell(words).replace('$', '$$')])}")

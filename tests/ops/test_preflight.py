@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from components.config.problems import shell
 from components.config.settings import Settings
 from ops import preflight
 from ops.errors import OpsError
+from ops.preflight import images
 from ops.preflight.images import registry_of
 from tests.values import load
 
@@ -127,14 +130,44 @@ def test_an_occupied_port_is_named_with_its_key_and_how_to_find_who_has_it(
     docker: Docker, on_loopback: Settings, expected: str
 ) -> None:
     docker("")
-    message = _refused(lambda: preflight.check_ports(on_loopback, "dev"))
+    message = _refused(lambda: preflight.check_ports(on_loopback, "dev", shell))
     assert f"({expected}) is taken by another program" in message
     assert "ss --listening" in message
 
 
+def test_all_ports_that_are_taken_are_named_at_once_with_the_commands_that_choose_free_ones(
+    docker: Docker, on_loopback: Settings
+) -> None:
+    https, media = on_loopback.https_port, on_loopback.jvb_port
+    url = dataclasses.replace(on_loopback.public_url, port=https)
+    settings = dataclasses.replace(on_loopback, public_url=url)
+    docker(_running("", "shop", f"127.0.0.1:{https}-{https + 1}->443-444/tcp, 127.0.0.1:{media}->1/udp"))
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as holder:
+        holder.bind(("127.0.0.1", on_loopback.http_port))
+        message = _refused(lambda: preflight.check_ports(settings, "dev", shell))
+    for key, port, kind in (
+        ("httpPort", on_loopback.http_port, "TCP"),
+        ("httpsPort", https, "TCP"),
+        ("jvbPort", media, "UDP"),
+    ):
+        assert f"{kind} port {port} ({key}) is taken by" in message
+    found = dict(re.findall(r"set (\w+) (\S+)", message))
+    assert set(found) == {"httpPort", "httpsPort", "jvbPort", "publicUrl"}
+    assert found["publicUrl"] == f"https://{url.host}:{found['httpsPort']}"
+    assert int(found["httpsPort"]) > https + 1, "the next one is the container's, too"
+
+
+def test_a_stack_whose_certificate_is_fetched_is_not_told_to_leave_port_80(docker: Docker) -> None:
+    settings = load(publicUrl="https://video.test", httpPort="80", httpsPort="443", letsencryptEmail="a@video.test")
+    docker(_running("", "shop", "0.0.0.0:80->80/tcp, 0.0.0.0:443->443/tcp"))
+    message = _refused(lambda: preflight.check_ports(settings, "dev", shell))
+    assert "set httpPort" not in message
+    assert re.search(r"set httpsPort (84[4-9]\d|8[5-9]\d\d) && set publicUrl https://video\.test:\d+$", message)
+
+
 def test_free_ports_are_fine(docker: Docker, on_loopback: Settings) -> None:
     docker("")
-    preflight.check_ports(on_loopback, "dev")
+    preflight.check_ports(on_loopback, "dev", shell)
 
 
 def _running(label: str, name: str, ports: str) -> str:
@@ -146,13 +179,13 @@ def _running(label: str, name: str, ports: str) -> str:
 def test_the_stacks_own_container_may_hold_its_port(docker: Docker, on_loopback: Settings) -> None:
     port = on_loopback.https_port
     docker(_running("dev", "videobackend-dev-web", f"127.0.0.1:{port}->8443/tcp, [::1]:{port}->8443/tcp"))
-    preflight.check_ports(on_loopback, "dev")
+    preflight.check_ports(on_loopback, "dev", shell)
 
 
 def test_another_container_that_holds_a_port_is_named(docker: Docker, on_loopback: Settings) -> None:
     port = on_loopback.https_port
     docker(_running("", "shop", f"0.0.0.0:{port - 1}-{port + 1}->8000-8002/tcp"))
-    message = _refused(lambda: preflight.check_ports(on_loopback, "dev"))
+    message = _refused(lambda: preflight.check_ports(on_loopback, "dev", shell))
     assert f"TCP port {port} (httpsPort) is taken by the container shop" in message
 
 
@@ -175,7 +208,7 @@ def with_turn(on_loopback: Settings) -> Settings:
 
 def test_free_ports_are_fine_for_turn_too(docker: Docker, with_turn: Settings) -> None:
     docker("")
-    preflight.check_ports(with_turn, "dev")
+    preflight.check_ports(with_turn, "dev", shell)
 
 
 @pytest.mark.parametrize(
@@ -192,21 +225,21 @@ def test_a_port_of_turn_which_shares_the_hosts_network_is_checked_unless_coturn_
             holder.listen()
         docker("")
         assert f"port {port} ({key}) is taken by another program" in _refused(
-            lambda: preflight.check_ports(with_turn, "dev")
+            lambda: preflight.check_ports(with_turn, "dev", shell)
         )
         docker("if 'label=videobackend.role=coturn' in words: print('4f5e6d7c8b9a')")
-        preflight.check_ports(with_turn, "dev")
+        preflight.check_ports(with_turn, "dev", shell)
 
 
 def test_the_ports_of_a_remote_host_are_not_this_machines(docker: Docker) -> None:
     docker("sys.exit('not to be asked')")
-    preflight.check_ports(_at("ssh://me@box"), "dev")
+    preflight.check_ports(_at("ssh://me@box"), "dev", shell)
 
 
 def test_an_address_of_another_machine_cannot_be_bound(docker: Docker) -> None:
     docker("")
     elsewhere = load(bindAddress="203.0.113.77")
-    message = _refused(lambda: preflight.check_ports(elsewhere, "dev"))
+    message = _refused(lambda: preflight.check_ports(elsewhere, "dev", shell))
     assert "203.0.113.77 is no address of this machine" in message
 
 
@@ -214,13 +247,30 @@ def _no_names(*_: object, **__: object) -> Sequence[object]:
     raise socket.gaierror(-2, "Name or service not known")
 
 
-def test_no_network_and_no_images_is_one_line(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_cannot_be_resolved_is_named_with_the_images_that_are_wanted_of_it(
+    docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     docker("sys.exit(words[0] == 'image')")
-    monkeypatch.setattr(socket, "getaddrinfo", _no_names)
-    message = _refused(lambda: preflight.check_images(load(imageRegistry="registry.example.org:5000/jitsi")))
-    assert "no network" in message
-    assert "registry.example.org:5000" in message
-    assert "docker load" in message
+
+    def resolve(host: str, *_: object) -> Sequence[object]:
+        return [] if host == "registry-1.docker.io" else _no_names()
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(images, "lan_address", lambda: "192.0.2.44")
+    settings = load(imageRegistry="ghcr.example.net:5000/jitsi", turn="embedded", dockerHostAddress="192.0.2.10")
+
+    def check() -> None:
+        preflight.check_images(settings, shell)
+
+    message = _refused(check)
+    assert message.startswith(
+        "ghcr.example.net:5000 cannot be resolved; name a mirror of it (set imageRegistry HOST/PATH)"
+    )
+    assert "docker load here): ghcr.example.net:5000/jitsi/jicofo:" in message
+    assert "coturn/coturn:" not in message, "that registry is found"
+    assert "no network" not in message
+    monkeypatch.setattr(images, "lan_address", lambda: None)
+    assert "this machine has no network" in _refused(check)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +283,7 @@ def test_no_network_and_no_images_is_one_line(docker: Docker, monkeypatch: pytes
 def test_no_network_is_fine_where_none_is_needed(docker: Docker, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
     docker(lines)
     monkeypatch.setattr(socket, "getaddrinfo", _no_names)
-    preflight.check_images(load())
+    preflight.check_images(load(), shell)
 
 
 @pytest.mark.parametrize(
@@ -255,8 +305,8 @@ def test_images_of_another_docker_host_are_not_looked_up_on_this_machine(
 ) -> None:
     docker("sys.exit('not to be asked')")
     monkeypatch.setattr(socket, "getaddrinfo", _no_names)
-    preflight.check_images(_at("ssh://me@box"))
-    preflight.check_images(dataclasses.replace(load(), docker={"context": "box"}))
+    preflight.check_images(_at("ssh://me@box"), shell)
+    preflight.check_images(dataclasses.replace(load(), docker={"context": "box"}), shell)
 
 
 @pytest.mark.parametrize(
@@ -295,9 +345,9 @@ def test_a_container_is_an_obstacle_only_with_the_same_port_at_the_same_address(
     port = on_loopback.https_port
     docker(_running("", "shop", published.format(port, port - 2, port - 1, port + 1, port + 2)))
     if obstacle:
-        assert "taken by the container shop" in _refused(lambda: preflight.check_ports(on_loopback, "dev"))
+        assert "taken by the container shop" in _refused(lambda: preflight.check_ports(on_loopback, "dev", shell))
     else:
-        preflight.check_ports(on_loopback, "dev")
+        preflight.check_ports(on_loopback, "dev", shell)
 
 
 @pytest.mark.parametrize(
