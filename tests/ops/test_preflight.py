@@ -158,11 +158,13 @@ def test_all_ports_that_are_taken_are_named_at_once_with_the_commands_that_choos
 
 
 def test_a_stack_whose_certificate_is_fetched_is_not_told_to_leave_port_80(docker: Docker) -> None:
-    settings = load(publicUrl="https://video.test", httpPort="80", httpsPort="443", letsencryptEmail="a@video.test")
+    settings = load(
+        publicUrl="https://video.mysite.org", httpPort="80", httpsPort="443", letsencryptEmail="a@video.mysite.org"
+    )
     docker(_running("", "shop", "0.0.0.0:80->80/tcp, 0.0.0.0:443->443/tcp"))
     message = _refused(lambda: preflight.check_ports(settings, "dev", shell))
     assert "set httpPort" not in message
-    assert re.search(r"set httpsPort (84[4-9]\d|8[5-9]\d\d) && set publicUrl https://video\.test:\d+$", message)
+    assert re.search(r"set httpsPort (84[4-9]\d|8[5-9]\d\d) && set publicUrl https://video\.mysite\.org:\d+$", message)
 
 
 def test_free_ports_are_fine(docker: Docker, on_loopback: Settings) -> None:
