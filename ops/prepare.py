@@ -11,12 +11,11 @@ import functools
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from components.config.load import misplaced
 from components.config.problems import SettingsError
 from components.config.settings import DEFAULT_DOCKER_URL, Settings
 from components.resources.docker_cli import DockerCli
@@ -55,15 +54,18 @@ def prepare_up(stack_state: StackState, command: str) -> Prepared:
     if content.get("environment"):
         reason = f"{stack_state.tracked.name} has an environment, whose values only the engine sees"
         return Prepared(None, DockerCli((), reason))
-    settings = _checked(stack_state, tracked, content)
-    if command == "up":
-        _refuse_examples(stack_state, tracked, content, settings)
+    here = [one for one in (state.found_here(stack_state).get(ADDRESS), preflight.lan_address()) if one]
+    settings = preflight.check_all(stack_state, tracked, content, own=command == "up", found=here)
     if stack_state.embedded:
         content = _with_docker_host(stack_state, content)
-        content = _with_address(stack_state, content, _checked(stack_state, tracked, content))
-        settings = _checked(stack_state, tracked, content)
+        settings = preflight.check_all(stack_state, tracked, content, own=False)
+        content = _with_address(stack_state, content, settings)
+        settings = preflight.check_all(stack_state, tracked, content, own=False)
         write_copy(stack_state, content, dropped)
-    for warning in preflight.address_warnings(settings):
+    warnings = [*preflight.address_warnings(settings)]
+    if command == "preview":
+        warnings += _examples(stack_state, content, here)
+    for warning in warnings:
         print(f"warning: {warning}", flush=True)
     docker = DockerCli.of(settings)
     if not preflight.check_docker(settings):
@@ -121,32 +123,13 @@ def deployment_of(stack_state: StackState, cli: Path) -> Deployment:
     return Deployment.of(json.loads(run.stdout).get("deployment") or {})
 
 
-def _checked(stack_state: StackState, tracked: Mapping[str, Any], content: Mapping[str, Any]) -> Settings:
-    """The settings of `content`; what must not stand in the tracked file is refused even where the copy makes it good."""
+def _examples(stack_state: StackState, content: Mapping[str, Any], here: Sequence[str]) -> Iterator[str]:
+    """Why an `up` would refuse what a preview may have: values of the documentation."""
     project = stackfile.read_project(stack_state.root)
-    config = stackfile.engine_config(tracked, project)
-    problems = misplaced(config.values, config.secret_keys, project["name"])
-    problems += preflight.placeholders(stackfile.namespaced(content, project["name"]), project["name"])
-    try:
-        settings = preflight.check_settings(stack_state.stack, content, stack_state.root)
-        if not problems:
-            return settings
-    except SettingsError as error:
-        known = {one.key for one in error.problems}
-        problems = [*error.problems, *(one for one in problems if one.key not in known)]
-    raise fixes.worded(
-        SettingsError(stack_state.stack, project["name"], problems), stack_state, tracked, content
-    ) from None
-
-
-def _refuse_examples(
-    stack_state: StackState, tracked: Mapping[str, Any], content: Mapping[str, Any], settings: Settings
-) -> None:
-    here = (repr(state.found_here(stack_state).get(ADDRESS)), repr(preflight.lan_address()))
-    problems = [one for one in preflight.examples(settings) if one.key != ADDRESS or one.given not in here]
-    if problems:
-        project = stackfile.read_project(stack_state.root)["name"]
-        raise fixes.worded(SettingsError(stack_state.stack, project, problems), stack_state, tracked, content)
+    values = stackfile.engine_config(content, project).values
+    for one in preflight.examples(values, str(project["name"])):
+        if one.key != ADDRESS or str(one.given) not in map(repr, here):
+            yield f"{one.key} is {one.given}, an example of the documentation: up wants your own"
 
 
 def _with_docker_host(stack_state: StackState, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from components.config.load import misplaced
 from components.config.problems import SettingsError
 from components.config.settings import Settings
 from ops import preflight
 from ops.errors import OpsError
-from ops.project import fixes, packages, stackfile, state
+from ops.project import packages, stackfile, state
 from ops.project.state import StackState
 
 RUNNER_IS_HOST: Final = "VIDEOBACKEND_RUNNER_IS_DOCKER_HOST"
@@ -73,7 +72,7 @@ def find_obstacles(
     settings = None
     if not tracked.get("environment"):  # whose values only the engine sees
         try:
-            settings = _settings(stack_state, tracked)
+            settings = preflight.check_all(stack_state, tracked, tracked, own=True)
         except SettingsError as error:
             obstacles.append(str(error))
     if settings is not None and _is_own_machine(settings) and environ.get(RUNNER_IS_HOST) != "1":
@@ -88,25 +87,6 @@ def find_obstacles(
         except OpsError as error:
             obstacles.append(str(error))
     return obstacles
-
-
-def _settings(stack_state: StackState, tracked: Mapping[str, Any]) -> Settings:
-    """The settings, if every value is the operator's own. Raises SettingsError with all that are not."""
-    root, stack = stack_state.root, stack_state.stack
-    project = stackfile.read_project(root)
-    name = str(project["name"])
-    config = stackfile.engine_config(tracked, project)
-    problems = misplaced(config.values, config.secret_keys, name)
-    problems += preflight.placeholders(stackfile.namespaced(tracked, name), name)
-    try:
-        settings = preflight.check_settings(stack, tracked, root)
-        problems += preflight.examples(settings)
-        if not problems:
-            return settings
-    except SettingsError as error:
-        known = {one.key for one in error.problems}
-        problems = [*error.problems, *(one for one in problems if one.key not in known)]
-    raise fixes.worded(SettingsError(stack, name, problems), stack_state, tracked)
 
 
 def _is_own_machine(settings: Settings) -> bool:

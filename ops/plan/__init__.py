@@ -84,7 +84,7 @@ def run(stack: str, *, form: str) -> int:
 
         examples = [
             f"{one.key} is {one.given}, an example of the documentation: up wants your own"
-            for one in preflight.examples(settings)
+            for one in preflight.examples(source.config.values, source.project)
         ]
         warnings = [*rules.warnings(settings), *source.warnings, *examples]
         if form == "screen":

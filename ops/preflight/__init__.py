@@ -8,10 +8,11 @@ from ops.preflight.docker import check_docker, current_docker_host, is_local
 from ops.preflight.images import check_images
 from ops.preflight.machine import address_warnings, lan_address
 from ops.preflight.ports import check_ports
-from ops.preflight.values import check_settings, examples, placeholders
+from ops.preflight.values import check_all, check_settings, examples, placeholders
 
 __all__ = [
     "address_warnings",
+    "check_all",
     "check_docker",
     "check_images",
     "check_ports",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from components.config.load import load_all
-from components.config.problems import Problem
+from components.config.load import load_all, misplaced
+from components.config.problems import Problem, SettingsError
 from components.config.settings import Settings
-from ops.project import stackfile
+from ops.project import fixes, stackfile
+from ops.project.state import StackState
 
 _EXAMPLE_NAME: Final = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org|edu))?|invalid)", re.IGNORECASE)
 """RFC 2606, RFC 6761."""
@@ -21,6 +22,20 @@ _EXAMPLE_NETWORKS: Final = tuple(
     for one in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
 )
 """RFC 5737, RFC 3849, RFC 9637."""
+_LEADING: Final = (
+    "publicUrl",
+    "dockerHostAddress",
+    "letsencryptEmail",
+    "letsencryptAcmeServer",
+    "turnHost",
+    "rabbitUrl",
+    "dnsZone",
+    "dnsZoneId",
+    "imageRegistry",
+    "stunServers",
+    "docker:host",
+)
+"""Keys of values that lead somewhere."""
 _EXAMPLE_ID: Final = "0123456789abcdef0123456789abcdef"
 
 
@@ -29,6 +44,47 @@ def check_settings(stack: str, content: Mapping[str, Any], root: Path) -> Settin
     project = stackfile.read_project(root)
     config = stackfile.engine_config(content, project)
     return load_all(config.values, stack=stack, secret_keys=config.secret_keys, project=project["name"])
+
+
+def check_all(
+    stack_state: StackState,
+    tracked: Mapping[str, Any],
+    content: Mapping[str, Any],
+    *,
+    own: bool,
+    found: Collection[str] = (),
+) -> Settings:
+    """The stack's settings, or all that stands against them in one error.
+
+    What must not stand in the tracked file is refused even where the copy makes it good.
+
+    Args:
+        stack_state: the stack.
+        tracked: content of its tracked file.
+        content: content of the file that the engine gets.
+        own: examples of the documentation are refused, too.
+        found: addresses that are this machine's own, although they look like examples.
+
+    Raises:
+        SettingsError: in the words for this stack.
+    """
+    project = stackfile.read_project(stack_state.root)
+    name = str(project["name"])
+    config = stackfile.engine_config(tracked, project)
+    problems = misplaced(config.values, config.secret_keys, name)
+    problems += placeholders(stackfile.namespaced(content, name), name)
+    if own:
+        here = {repr(one) for one in found}
+        candidates = examples(stackfile.engine_config(content, project).values, name)
+        problems += [one for one in candidates if one.key != "dockerHostAddress" or one.given not in here]
+    try:
+        settings = check_settings(stack_state.stack, content, stack_state.root)
+        if not problems:
+            return settings
+    except SettingsError as error:
+        known = {one.key for one in error.problems}
+        problems = [*error.problems, *(one for one in problems if one.key not in known)]
+    raise fixes.worded(SettingsError(stack_state.stack, name, problems), stack_state, tracked, content)
 
 
 def placeholders(config: Mapping[str, Any], project: str) -> list[Problem]:
@@ -41,28 +97,20 @@ def placeholders(config: Mapping[str, Any], project: str) -> list[Problem]:
     ]
 
 
-def examples(settings: Settings) -> list[Problem]:
-    """Values of the documentation, which lead nowhere: fit for a plan, not for an `up`."""
-    reason = "an example of the documentation, which leads nowhere"
-    return [Problem(key, repr(value), reason=reason) for key, value in _values(settings) if _is_example(value)]
+def examples(values: Mapping[str, str], project: str) -> list[Problem]:
+    """Values of the documentation, which lead nowhere: fit for a plan, not for an `up`.
 
-
-def _values(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What leads somewhere, by key."""
-    yield "publicUrl", settings.public_url.origin
-    for address in settings.advertised_addresses:
-        yield "dockerHostAddress", str(address)
-    named = {
-        "letsencryptEmail": settings.letsencrypt_email,
-        "letsencryptAcmeServer": settings.letsencrypt_acme_server,
-        "turnHost": settings.turn_host,
-        "rabbitUrl": settings.rabbit_url,
-        "dnsZone": settings.dns_zone,
-        "dnsZoneId": settings.dns_zone_id,
-        "imageRegistry": settings.image_registry,
-    }
-    yield from ((key, value) for key, value in named.items() if value)
-    yield from (("stunServers", server) for server in settings.stun_servers or ())
+    Args:
+        values: configuration values by key with namespace, as text.
+        project: namespace of the project's keys.
+    """
+    allowed = "your own: this is an example of the documentation, which leads nowhere"
+    return [
+        Problem(key, repr(part), allowed)
+        for key in _LEADING
+        for part in map(str.strip, values.get(stackfile.full_key(key, project), "").split(","))
+        if _is_example(part)
+    ]
 
 
 def _is_example(value: str) -> bool:

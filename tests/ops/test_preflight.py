@@ -398,13 +398,16 @@ def test_without_a_network_there_is_no_address(monkeypatch: pytest.MonkeyPatch) 
         ({"stunServers": "stun.example.net:3478,stun.real.org:3478"}, ["stunServers"]),
         ({"letsencryptEmail": "admin@example.org"}, ["letsencryptEmail"]),
         ({"imageRegistry": "registry.example.org:5000/jitsi"}, ["imageRegistry"]),
+        ({"docker:host": "ssh://deploy@video.example.org"}, ["docker:host"]),
+        ({"docker:host": "unix:///var/run/docker.sock"}, []),
         ({}, []),
     ],
 )
 def test_examples_of_the_documentation_are_known_wherever_they_lead_somewhere(
     values: dict[str, str], keys: list[str]
 ) -> None:
-    assert [one.key for one in preflight.examples(load(**values))] == keys
+    stored = {key if ":" in key else f"videobackend:{key}": value for key, value in values.items()}
+    assert [one.key for one in preflight.examples(stored, "videobackend")] == keys
 
 
 @pytest.mark.parametrize(

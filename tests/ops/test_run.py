@@ -44,12 +44,25 @@ def test_up_ends_with_what_matters(ready: Project, ops: Ops) -> None:
 def test_examples_of_the_documentation_are_refused_in_an_up_alone(ready: Project, ops: Ops) -> None:
     text = (ready.root / "Pulumi.dev.yaml").read_text()
     ready.stack("dev", text + "  dockerHostAddress: 203.0.113.10\n  stunServers: stun.example.org:3478\n")
-    assert ops("preview").returncode == 0
+    run = ops("preview")
+    assert run.returncode == 0
+    for given in ("dockerHostAddress is '203.0.113.10'", "stunServers is 'stun.example.org:3478'"):
+        assert f"warning: {given}, an example of the documentation: up wants your own" in run.stdout
     run = ops("up")
     assert run.returncode == 1
     assert "has 2 problems" in run.stderr
     for key in ("dockerHostAddress", "stunServers"):
         assert f"fix:     in Pulumi.dev.yaml: {key}: VALUE" in run.stderr
+
+
+def test_examples_and_all_else_that_is_wrong_are_one_message(ready: Project, ops: Ops) -> None:
+    text = (ready.root / "Pulumi.dev.yaml").read_text()
+    extra = "  stunServers: stun.example.org:3478\n  enableGuests: ja\n  jwtAppSecret:\n    secure: REPLACE-ME\n"
+    ready.stack("dev", text + extra + "  turnHots: x\n")
+    said = ops("up").stderr
+    assert "has 4 problems" in said
+    for key in ("stunServers", "enableGuests", "jwtAppSecret", "turnHots"):
+        assert f"videobackend:{key}" in said
 
 
 def test_a_placeholder_for_a_secret_is_named_before_the_engine_stumbles_over_it(ready: Project, ops: Ops) -> None:
