@@ -109,7 +109,7 @@ def examples(values: Mapping[str, str], project: str) -> list[Problem]:
         Problem(key, repr(part), allowed)
         for key in _LEADING
         for part in map(str.strip, values.get(stackfile.full_key(key, project), "").split(","))
-        if _is_example(part)
+        if part != stackfile.SHAPED.get(key) and _is_example(part)
     ]
 
 

@@ -41,7 +41,7 @@ _DEEPEST: Final = 50
 _CIPHERTEXT: Final = re.compile(r"v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+|[A-Za-z0-9+/]{16,}={0,2}")
 """What a passphrase or a key service, and what Pulumi Cloud make (pulumi, pkg/secrets)."""
 
-_SHAPED: Final = {"docker:host": "ssh://encrypted.invalid", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
+SHAPED: Final = {"docker:host": "ssh://encrypted.invalid", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
 """Stand-ins for encrypted values whose shape is checked."""
 
 
@@ -268,7 +268,7 @@ def has_secret(value: Any) -> bool:
 
 def _text(key: str, value: Any) -> str:
     if _is_secret(value):
-        return _SHAPED.get(key, ENCRYPTED)
+        return SHAPED.get(key, ENCRYPTED)
     if value is None:
         return ""  # as the engine has it
     return value if isinstance(value, str) else json.dumps(_blotted(value), ensure_ascii=False)

@@ -111,6 +111,18 @@ def test_a_docker_host_that_is_the_runners_own_is_refused_unless_that_is_meant(r
     assert obstacles(root, text, state=None, environ={**CI, ready.RUNNER_IS_HOST: "1"}) == []
 
 
+@pytest.mark.parametrize(("context", "own"), [("default", True), ("far", False)])
+def test_a_docker_context_is_the_runners_own_where_it_is_the_default_one(root: Path, context: str, own: bool) -> None:
+    text = SOUND.replace("docker:host: ssh://deploy@video.test", f"docker:context: {context}")
+    assert [ready.RUNNER_IS_HOST in one for one in obstacles(root, text, state=None)] == ([True] if own else [])
+
+
+def test_of_an_encrypted_docker_host_nobody_says_that_it_moved_or_is_an_example(root: Path) -> None:
+    """What it is cannot be told without the key."""
+    text = SOUND.replace("ssh://deploy@video.test", "{secure: 'v1:q83vEjRWeJCrze8=:6e2f0a41c9d7b583'}")
+    assert obstacles(root, text) == []
+
+
 def test_a_moved_docker_host_is_refused_and_both_are_named(root: Path) -> None:
     (message,) = obstacles(root, SOUND.replace("ssh://deploy@video.test", "ssh://deploy@other.test"))
     assert "ssh://deploy@other.test" in message
@@ -158,6 +170,18 @@ def test_a_state_that_a_key_service_encrypts_is_the_stack_files_own_by_service_a
 def test_packages_that_are_not_the_locks_are_refused(root: Path, found: Mapping[str, str], words: str) -> None:
     (message,) = obstacles(root, found=found)
     assert words in message
+
+
+def test_what_is_for_another_kind_of_python_may_be_missing_and_what_each_environment_brings_may_be_there(
+    root: Path,
+) -> None:
+    lines = (root / "requirements.txt").read_text().splitlines()
+    special = {line.partition("==")[0] for line in lines if "python_implementation" in line}
+    assert special
+    found = {name: version for name, version in LOCKED.items() if name not in special}
+    brought = dict.fromkeys(ready._BESIDE - set(LOCKED), "1")
+    assert brought
+    assert obstacles(root, found=found | brought) == []
 
 
 def test_in_ci_a_stack_needs_a_backend_of_its_own(root: Path) -> None:
