@@ -120,6 +120,43 @@ def test_an_encrypted_docker_host_that_becomes_another_is_a_move(take: Take) -> 
     assert set(change.replaced) >= {"web", "prosody", "jvb", "jicofo"}
 
 
+@pytest.mark.parametrize(
+    ("base", "head", "words"),
+    [
+        pytest.param(DEV + "  rabbitMq: embedded\n", DEV, "what is stored in rabbitmq-data is lost", id="a volume"),
+        pytest.param(DEV + "  enableLobby: false\n", DEV, "people wait in a lobby", id="a lobby"),
+        pytest.param(PROD, PROD + "  turnRelayPorts: 50000-50009\n", "calls that go through TURN break off", id="TURN"),
+        pytest.param(
+            DEV + f"  docker:context: {{secure: '{SECRET}'}}\n",
+            DEV + f"  docker:context: {{secure: '{OTHER}'}}\n",
+            "the old containers keep running",
+            id="an encrypted context",
+        ),
+    ],
+)
+def test_what_a_change_does_to_people_is_named_where_no_setting_says_it(
+    take: Take, base: str, head: str, words: str
+) -> None:
+    (change,) = difference.compare(take(dev=base), take(dev=head))
+    assert any(words in one for one in change.people), change.people
+    (same,) = difference.compare(take(dev=head), take(dev=head))
+    assert same.people == []
+
+
+def test_of_the_third_parties_only_a_new_one_is_named(take: Take) -> None:
+    stun = DEV + "  stunServers: old.other.test:3478"
+    (change,) = difference.compare(take(dev=f"{stun}\n"), take(dev=f"{stun},new.other.test:3478\n"))
+    (line,) = [one for one in change.people if "a third party" in one]
+    assert line.startswith("new.other.test:3478 learn")
+
+
+def test_a_warning_that_a_change_ends_is_named(take: Take) -> None:
+    (change,) = difference.compare(take(dev=DEV), take(dev=DEV + "  dockerHostAddress: 192.168.1.5\n"))
+    assert change.warnings_new == []
+    (gone,) = change.warnings_gone
+    assert gone.startswith("dockerHostAddress is not set")
+
+
 def test_what_is_open_in_a_new_stack_is_named_too(take: Take) -> None:
     (change,) = difference.compare(take(), take(dev=DEV + "  enableAuth: false\n  dockerHostAddress: 9.9.9.9\n"))
     assert change.kind == "added"
