@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.prosody.configuration import DOMAIN, MUC_MODULES
+from tests.prosody.configuration import DOMAIN, MUC_DOMAIN, MUC_MODULES
 from tests.prosody.servers import Installation, Prosody, free_port, wait_until
 from tests.verify.outputs import HOST
 
@@ -134,9 +134,8 @@ class XmppServer(Prosody):
             one = self._bridge
             told = f'"{FRAGMENT}", "{PASSWORD}", "{one.address}", {one.port}'
             text = _replaced(text, '"stand_in_meeting_id"', '"stand_in_meeting_id"; "stand_in_invitation"')
-            text = _replaced(
-                text, "muc_room_locking = false", f"muc_room_locking = false\n    stand_in_bridge = {{ {told} }}"
-            )
+            rooms = f'Component "{MUC_DOMAIN}" "muc"\n'
+            text = _replaced(text, rooms, f"{rooms}    stand_in_bridge = {{ {told} }}\n")
         if self._turn_urls:
             text = _replaced(text, '"http_openmetrics"; ', '"http_openmetrics"; "external_services"; ')
             services = _external_services(self._turn_urls, self._turn_secret)
