@@ -96,7 +96,7 @@ def find_repairs(stack_state: StackState, prepared: Prepared, deployment: Deploy
     if prepared.docker.unusable:
         return Repairs()
     found = running.look(prepared.docker, stack_state.stack)
-    others = running.strangers(found, deployment)
+    others = running.unexpected_containers(found, deployment)
     if others or (not deployment.resources and not found.nothing):
         raise OpsError(
             f"the Docker host has a stack {stack_state.stack!r} that is not this directory's (another checkout's, or the "

@@ -184,7 +184,7 @@ def _summary(stack_state: StackState, cli: Path, unseen: str) -> str:
     run = _captured(stack_state, cli, ["stack", "output", "--json", "--stack", stack_state.stack, "--non-interactive"])
     found: dict[str, Any] = json.loads(run.stdout) if run.returncode == 0 else {}
     url = found.get("publicUrl", "")
-    up = f"Pulumi is done: {url} (whether its containers run was not looked at: {unseen})"
+    up = f"Pulumi is done: {url} (its containers were not checked: {unseen})"
     lines = ["", up if unseen else f"The video backend is up: {url}"]
     entry = str(found.get("hostsEntry", ""))
     if entry and not _resolves(entry.split()[1]):

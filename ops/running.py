@@ -189,7 +189,7 @@ def _pending(deployment: Deployment, ending: str) -> bool:
     return any(urn.endswith(ending) for urn in deployment.pending)
 
 
-def strangers(found: Found, deployment: Deployment) -> list[Container]:
+def unexpected_containers(found: Found, deployment: Deployment) -> list[Container]:
     """Containers with the stack's label that are not this state's, and not half made by it either."""
     known = {one.id for one in deployment.of_type(CONTAINER)}
     half_made = repairs(found, deployment).half_made

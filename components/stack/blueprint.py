@@ -1,7 +1,7 @@
 """Blueprint: all that follows from the settings, worked out in one step before any resource is made.
 
 Owns how the parts come together, each of which is a module beside it, and the stack's outputs. Everything here is a plain
-value; a secret is only named. What becomes of it is the resources' business.
+value; a secret stands there by its name. What becomes of it is the resources' business.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What to run, as frozen plain values: the language between `services` and a placement.
+"""What to run, as frozen plain values: the language between `services` and `DockerHost`.
 
 Owns the shape of a container, its ports, files, volumes and health check, and the fingerprint that says
 whether two containers differ. Holds no secret: a `SecretRef` names one and a `SecretText` says how a file is made from
-some, and the placement looks them up last. Knows neither Pulumi nor Docker's API.
+some, and `DockerHost` looks them up last. Knows neither Pulumi nor Docker's API.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HIDDEN: Final = "[secret]"
 
 @dataclass(frozen=True)
 class SecretRef:
-    """A secret by its name among the placement's secrets."""
+    """A secret by its name among the stack's credentials."""
 
     name: str
 
@@ -36,7 +36,7 @@ class SecretText:
     """Text that is made from secrets as late as the container is.
 
     Args:
-        made_from: their names among the placement's secrets.
+        made_from: their names among the stack's credentials.
         render: the text, given their values in that order; the same for the same values.
     """
 

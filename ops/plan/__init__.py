@@ -83,7 +83,7 @@ def run(stack: str, *, form: str) -> int:
         from ops.plan import drawing, screen
 
         examples = [
-            f"{one.key} is {one.given}, an example of the documentation: up wants your own"
+            f"{one.key} is {one.given}, an example of the documentation: up refuses it"
             for one in preflight.examples(source.config.values, source.project)
         ]
         warnings = [*rules.warnings(settings), *source.warnings, *examples]

@@ -118,7 +118,7 @@ def _to_whom(addresses: Sequence[IpAddress]) -> str:
 
 def _tls(settings: Settings) -> str:
     return {
-        "local-ca": "local-ca: browsers must be told of the stack's own authority (docs/tls.md)",
+        "local-ca": "local-ca: browsers must trust the stack's certificate authority (docs/tls.md)",
         "own": "own: your certificate, from the stack file",
         "letsencrypt": "letsencrypt: fetched when web starts; TCP 80 must reach it",
         "proxy": "proxy: your own proxy has the certificate, web serves plain HTTP to it",

@@ -42,7 +42,7 @@ def test_up_does_not_call_it_up_where_nobody_can_look(ready: Project, ops: Ops) 
     ready.stack("dev", text + '  docker:host: ssh://me@box\n  docker:sshOpts: ["-p", "22"]\n')
     said = must_up(ops)
     assert "is up" not in said
-    assert "not looked at: the docker command has no option for docker:sshOpts" in said
+    assert "not checked: the docker command has no option for docker:sshOpts" in said
 
 
 @pytest.mark.parametrize(

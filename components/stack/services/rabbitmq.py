@@ -17,7 +17,7 @@ from components.stack.spec import ContainerSpec, FileSpec, SecretText, VolumeSpe
 
 
 def spec(settings: Settings) -> ContainerSpec:
-    """The broker's container. Its node name, and so its data, hang on the host name, which the placement fixes."""
+    """The broker's container. Its node name, and so its data, depend on the host name, which `DockerHost` fixes."""
     return ContainerSpec(
         role=topology.RABBITMQ,
         image=images.RABBITMQ,

@@ -116,7 +116,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "XMPP_GUEST_DOMAIN": topology.XMPP_GUEST_DOMAIN,
         "XMPP_HIDDEN_DOMAIN": topology.XMPP_HIDDEN_DOMAIN,
         "XMPP_BOSH_URL_BASE": topology.XMPP_BOSH_URL_BASE,
-        # Docker's own resolver. It vouches for an address ten minutes long, and prosody may have another by then.
+        # Docker's own resolver. It lets nginx cache an answer for ten minutes, and prosody may have another address by then.
         "NGINX_RESOLVER": "127.0.0.11 valid=5s",
         "TZ": settings.time_zone,
     }
