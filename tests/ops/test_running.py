@@ -105,7 +105,7 @@ def test_a_container_that_nobody_has_recorded_is_removed_only_where_it_must_be_t
     one = replace(UNKNOWN, networks=networks)
     seen = found(WEB, one, own=own)
     assert (running.repairs(seen, RECORDED).half_made == (one,)) is half_made
-    assert (running.strangers(seen, RECORDED) == [one]) is not half_made
+    assert (running.unexpected_containers(seen, RECORDED) == [one]) is not half_made
 
 
 def test_a_container_that_was_about_to_be_made_is_this_states_wherever_it_is() -> None:
@@ -114,7 +114,7 @@ def test_a_container_that_was_about_to_be_made_is_this_states_wherever_it_is() -
         replace(UNKNOWN, networks={"bridge": "b"}), replace(UNKNOWN, id="id-jvb", role="jvb", networks={"a": "b"})
     )
     assert [one.id for one in running.repairs(seen, pending).half_made] == ["id-unknown"]
-    assert [one.id for one in running.strangers(seen, pending)] == ["id-jvb"]
+    assert [one.id for one in running.unexpected_containers(seen, pending)] == ["id-jvb"]
 
 
 def test_of_the_networks_only_one_that_was_about_to_be_made_and_is_not_recorded_is_removed() -> None:
