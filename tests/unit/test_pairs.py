@@ -93,3 +93,29 @@ def test_a_key_is_the_camel_case_of_its_attribute_but_for_those_that_have_a_bett
 def test_generated_secrets_are_secret_keys() -> None:
     for attribute in (*PASSWORDS, JWT_SECRET):
         assert KEYS[camel_case(attribute)].secret
+
+
+def documented_modules() -> list[tuple[str, str]]:
+    """Package and module of each name in the table of docs/architecture.md; a row without a package belongs to the one above."""
+    text = (
+        (ROOT / "docs" / "architecture.md")
+        .read_text(encoding="utf-8")
+        .partition("## Modules\n")[2]
+        .partition("\n## ")[0]
+    )
+    found: list[tuple[str, str]] = []
+    package = ""
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 3 and (cells[1].startswith("`") or cells[0].startswith("`")):
+            package = cells[0].strip("`") or package
+            found += [(package, name) for name in re.findall(r"`([^`]+)`", cells[1])]
+    return found
+
+
+def test_the_architecture_names_every_module_in_its_package_once() -> None:
+    files = [path for top in ("components", "ops") for path in (ROOT / top).rglob("*.py")]
+    modules = [
+        (f"{path.parent.relative_to(ROOT)}/", path.stem) for path in files if path.stem not in ("__init__", "__main__")
+    ]
+    assert sorted(documented_modules()) == sorted(modules)

@@ -323,7 +323,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
     "a stack without sign-in asks for accounts": Broken(
         check="websocket",
         says="no sign-in: prosody asks for an account",
-        todo="AUTH_TYPE",
+        todo="authType",
         along=("bosh",),
         scene=replace(WITHOUT_TOKENS["without sign-in"], prosody={"authentication": "internal_hashed"}),
     ),
