@@ -37,10 +37,12 @@ class Prepared:
     Args:
         settings: the stack's; None where they are only the engine's to see.
         docker: the way to the Docker host, unusable where it cannot be asked from here.
+        warnings: what was warned of, without what the program itself says.
     """
 
     settings: Settings | None
     docker: DockerCli
+    warnings: Sequence[str] = ()
 
 
 def prepare_up(stack_state: StackState, command: str) -> Prepared:
@@ -69,12 +71,13 @@ def prepare_up(stack_state: StackState, command: str) -> Prepared:
         print(f"warning: {warning}", flush=True)
     docker = DockerCli.of(settings)
     if not preflight.check_docker(settings):
-        return Prepared(settings, docker if docker.unusable else DockerCli((), "the docker command is not installed"))
+        unusable = docker if docker.unusable else DockerCli((), "the docker command is not installed")
+        return Prepared(settings, unusable, warnings)
     if command == "up":
         fix = functools.partial(fixes.config_words, stack_state)
         preflight.check_ports(settings, stack_state.stack, fix)
         preflight.check_images(settings, fix)
-    return Prepared(settings, docker)
+    return Prepared(settings, docker, warnings)
 
 
 def prepare_destroy(stack_state: StackState) -> None:

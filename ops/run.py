@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from components.config import rules
 from components.stack import services
 from ops import prepare, running
 from ops.errors import OpsError
@@ -57,13 +58,13 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
     if command == "up" and prepared is not None:
         arguments += _put_right(stack_state, cli, prepared)
     if command == "up" and unasked:
-        arguments += ["--yes", "--skip-preview", "--suppress-outputs"]  # nobody is asked; the summary follows
+        arguments += ["--yes", "--skip-preview"]
     elif yes and command != "preview":
         arguments += ["--yes"]
-    arguments += [] if terminal else ["--non-interactive"]
+    arguments += _quiet(command, stack_state) + ([] if terminal else ["--non-interactive"])
     code = call_cli(stack_state, cli, arguments)
     if code == 0 and command == "up" and prepared is not None:
-        print(_summary(stack_state, cli, _seen_to_run(stack_state, cli, prepared)))
+        print(_summary(stack_state, cli, prepared, _seen_to_run(stack_state, cli, prepared)))
     if code == 0 and command == "destroy" and stack_state.embedded:
         print(_after_destroy(stack_state))
     return code
@@ -73,6 +74,12 @@ def _where(stack_state: StackState) -> list[str]:
     """Options that lead the CLI to the stack."""
     file = ["--config-file", str(stack_state.config_file)] if stack_state.embedded else []
     return ["--stack", stack_state.stack, *file]
+
+
+def _quiet(command: str, stack_state: StackState) -> list[str]:
+    """Leaves the outputs away where they are hundreds of lines that nobody asked for: the summary says how to see them."""
+    first = stack_state.embedded and checkpoint.is_empty(stack_state)
+    return ["--suppress-outputs"] if command == "up" or (command == "preview" and first) else []
 
 
 def _put_right(stack_state: StackState, cli: Path, prepared: Prepared) -> list[str]:
@@ -173,12 +180,13 @@ def _first_error(run: subprocess.CompletedProcess[str]) -> str:
     return lines[0] if lines else "it did not say why"
 
 
-def _summary(stack_state: StackState, cli: Path, unseen: str) -> str:
+def _summary(stack_state: StackState, cli: Path, prepared: Prepared, unseen: str) -> str:
     """What matters after `up`, in a few lines.
 
     Args:
         stack_state: the stack.
         cli: the CLI.
+        prepared: what was found out before; its warnings are said again, as the engine's lines have passed over them.
         unseen: why nobody has looked whether the containers run; empty where they were seen to.
     """
     run = _captured(stack_state, cli, ["stack", "output", "--json", "--stack", stack_state.stack, "--non-interactive"])
@@ -192,7 +200,10 @@ def _summary(stack_state: StackState, cli: Path, unseen: str) -> str:
     if "caCertificate" in found:
         get = make(stack_state.stack, "outputs", "NAME=caCertificate")
         lines.append(f"  browsers trust it once they know its authority: {get} > videobackend-ca.pem")
-    lines.append(f"  passwords and the VideoService's lines: {make(stack_state.stack, 'outputs', 'SHOW_SECRETS=1')}")
+    shown, secrets = (make(stack_state.stack, "outputs", *words) for words in ((), ("SHOW_SECRETS=1",)))
+    lines.append(f"  its outputs: {shown}; with the passwords and the VideoService's lines: {secrets}")
+    warnings = [*(rules.warnings(prepared.settings) if prepared.settings else []), *prepared.warnings]
+    lines += [f"  warning: {one}" for one in warnings]
     return "\n".join(lines)
 
 

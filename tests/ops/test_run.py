@@ -41,6 +41,26 @@ def test_up_ends_with_what_matters(ready: Project, ops: Ops) -> None:
     assert "make outputs SHOW_SECRETS=1" in said
 
 
+def test_up_says_its_warnings_again_where_they_are_seen_and_leaves_the_outputs_to_make_outputs(
+    ready: Project, ops: Ops
+) -> None:
+    text = (ready.root / "Pulumi.dev.yaml").read_text()
+    ready.stack("dev", text + "  enableAuth: false\n  dockerHostAddress: 10.254.253.252\n")
+    end = must_up(ops).partition("The video backend is up")[2]
+    assert "warning: enableAuth is false" in end
+    assert "warning: dockerHostAddress is 10.254.253.252" in end
+    assert "its outputs: make outputs;" in end
+    assert "--suppress-outputs" in calls(ready)[1]["words"]
+
+
+def test_a_preview_shows_outputs_only_where_some_of_them_change(ready: Project, ops: Ops) -> None:
+    for brought_up in (False, True):
+        if brought_up:
+            must_up(ops)
+        assert ops("preview").returncode == 0
+        assert ("--suppress-outputs" in calls(ready)[-1]["words"]) is not brought_up
+
+
 def test_examples_of_the_documentation_are_refused_in_an_up_alone(ready: Project, ops: Ops) -> None:
     text = (ready.root / "Pulumi.dev.yaml").read_text()
     ready.stack("dev", text + "  dockerHostAddress: 203.0.113.10\n  stunServers: stun.example.org:3478\n")
@@ -136,6 +156,7 @@ def test_a_stack_other_than_dev_shows_its_preview(ready: Project, ops: Ops) -> N
     assert run.returncode == 0, run.stderr
     words = calls(ready)[1]["words"]
     assert "--skip-preview" not in words
+    assert "--suppress-outputs" in words
     assert "--non-interactive" in words
 
 
