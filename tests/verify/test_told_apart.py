@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,14 @@ from typing import Any
 import pytest
 
 from ops.verify import net, report
-from ops.verify.checks import config_js, media, plain_http, rooms, sign_in, turn
+from ops.verify.checks import call_events, certificate, config_js, media, plain_http, rooms, sign_in, turn
 from ops.verify.context import Context
 from ops.verify.deployed import DeployedStack, Turn
-from ops.verify.net import Answer, Unreachable, Unresolved
+from ops.verify.net import Answer, HttpError, Unreachable, Unresolved
 from ops.verify.result import Result, Status, skipped
+from ops.verify.streams import Bosh
 from ops.verify.stun import StunError
-from ops.verify.xmpp import Refused
+from ops.verify.xmpp import Client, Refused, Service
 from tests.verify.outputs import HOST, outputs
 from tests.verify.scenes import CONFIG_JS
 
@@ -110,6 +112,110 @@ def test_a_wrong_secret_is_told_from_a_server_that_is_full(
     assert fault is not None
     assert f"error {code}" in fault.said
     assert ("secret is not the server's" in fault.todo) is secret
+
+
+def test_a_server_that_is_told_without_a_credential_is_a_fault_of_prosodys() -> None:
+    servers = Turn(urls=("turn:turn.verify.test:3478",), secret="s")
+    told = [Service("turn", "turn.verify.test", "3478", "udp", username="", password="")]
+    fault = asyncio.run(turn._attempt(context(), servers, servers.urls[0], told))
+    assert fault is not None
+    assert fault.said == "is told to clients without a credential"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (10, "has expired"),
+        (62, "is for another host"),
+        (64, "is for another host"),
+        (2, "does not lead to"),
+        (19, "does not lead to"),
+        (20, "does not lead to"),
+        (21, "does not lead to"),
+        (9, "is not valid: not yet"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_told_by_openssls_code(code: int, says: str) -> None:
+    """X509_V_ERR_... in OpenSSL's x509_vfy.h."""
+    error = ssl.SSLCertVerificationError()
+    error.verify_code, error.verify_message = code, "not yet"
+    result = certificate._distrusted(context(caCertificate="PEM", facts={"tls": {"mode": "own"}}), error)
+    assert result.status is Status.FAILED
+    assert says in result.seen
+
+
+@pytest.mark.parametrize(("status", "gone"), [(500, False), (501, False), (502, True), (503, True), (504, True)])
+def test_a_server_that_is_gone_is_told_from_one_that_fails(status: int, gone: bool) -> None:
+    result = sign_in._no_sign_in(context(), HttpError("/http-bind", status), "the way")
+    assert ("does prosody run?" in result.todo) is gone
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "status", "says"),
+    [
+        (None, Refused("not-authorized"), Status.OK, "accepted: a right one"),
+        (None, None, Status.FAILED, "lets in whoever comes"),
+        (Refused("not-authorized"), Refused("not-authorized"), Status.FAILED, "refuses a right token"),
+        (Refused("not-authorized"), None, Status.FAILED, "lets in whoever comes"),
+        (Refused(""), Refused(""), Status.FAILED, "no sign-in: the stream is closed without a word"),
+        (None, Unreachable("no answer"), Status.FAILED, "no sign-in: no answer"),
+    ],
+)
+def test_a_refusal_is_told_from_no_answer_and_a_right_token_from_a_wrong_one(
+    right: sign_in.Outcome, wrong: sign_in.Outcome, status: Status, says: str
+) -> None:
+    result = sign_in._judge(context(), right, {"with a wrong signature": wrong}, "the way")
+    assert result.status is status
+    assert result.seen.startswith(says) or result.seen.endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("modules", "rights", "good"),
+    [
+        (["token_moderation"], ("owner", "moderator"), True),
+        (["token_moderation"], ("admin", "moderator"), False),
+        (["token_moderation"], ("owner", "participant"), False),
+        (["token_moderation"], ("", ""), False),
+        (["close_room"], ("none", "participant"), True),
+    ],
+)
+def test_where_tokens_moderate_their_holder_is_owner_and_moderator(
+    modules: list[str], rights: tuple[str, str], good: bool
+) -> None:
+    class Entering(Client):
+        async def enter(self, room: str) -> tuple[str, str]:
+            return rights
+
+    one = context(facts={"rooms": {"modules": modules}})
+    found = asyncio.run(rooms._entry(one, Entering(one, Bosh(one, "a", None)), "a"))
+    assert (found is None) is good, found
+
+
+BEFORE = {"delivered": 3, "events": 1, "last_problem": "of yesterday"}
+
+
+@pytest.mark.parametrize(
+    ("after", "status", "says"),
+    [
+        ({"delivered": 4}, Status.OK, "reached the broker"),
+        ({"delivered": 4, "events": 0}, Status.OK, "reached the broker"),
+        ({"delivered": 4, "events": 2}, Status.FAILED, "of yesterday"),
+        ({"delivered": 3}, Status.FAILED, "of yesterday"),
+        ({"delivered": 3, "last_problem": None}, Status.FAILED, "no event within"),
+        ({"events": 2, "last_problem": "HTTP status 404"}, Status.FAILED, "HTTP status 404"),
+    ],
+)
+def test_an_event_has_come_once_one_more_was_delivered_and_none_more_waits(
+    monkeypatch: pytest.MonkeyPatch, after: dict[str, Any], status: Status, says: str
+) -> None:
+    class Asked(Context):
+        async def curl_json(self, role: str, url: str) -> dict[str, Any]:
+            return BEFORE | after
+
+    monkeypatch.setattr(call_events, "_PAUSE", 0.001)
+    result = asyncio.run(call_events._delivered(Asked(context().stack), BEFORE, 0.02))
+    assert result.status is status
+    assert says in result.seen
 
 
 NEEDS_HTTPS = ("config.js", "bosh", "websocket", "guest", "moderator")
