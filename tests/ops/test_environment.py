@@ -214,12 +214,19 @@ def test_a_python_without_venv_is_one_line_that_says_what_to_install(
         machine.ensure("ops")
 
 
-def test_pips_own_variables_about_the_index_hold_for_uv_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
-    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example.org/simple")
-    assert environment._uv_environment()["UV_DEFAULT_INDEX"] == "https://mirror.example.org/simple"
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://other.example.org/simple")
-    assert environment._uv_environment()["UV_DEFAULT_INDEX"] == "https://other.example.org/simple"
+@pytest.mark.parametrize(
+    ("pips", "uvs"),
+    [("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")],
+    ids=["index", "certificate"],
+)
+def test_pips_own_variables_about_the_index_hold_for_uv_too_unless_it_has_its_own(
+    monkeypatch: pytest.MonkeyPatch, pips: str, uvs: str
+) -> None:
+    monkeypatch.delenv(uvs, raising=False)
+    monkeypatch.setenv(pips, "of pip")
+    assert environment._uv_environment()[uvs] == "of pip"
+    monkeypatch.setenv(uvs, "of uv")
+    assert environment._uv_environment()[uvs] == "of uv"
 
 
 def test_a_python_too_old_says_how_to_name_another(

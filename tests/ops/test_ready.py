@@ -179,7 +179,7 @@ def test_what_is_for_another_kind_of_python_may_be_missing_and_what_each_environ
     special = {line.partition("==")[0] for line in lines if "python_implementation" in line}
     assert special
     found = {name: version for name, version in LOCKED.items() if name not in special}
-    brought = dict.fromkeys(ready._BESIDE - set(LOCKED), "1")
+    brought = dict.fromkeys({"pip", "setuptools", "wheel"} - set(LOCKED), "1")
     assert brought
     assert obstacles(root, found=found | brought) == []
 

@@ -150,6 +150,12 @@ def test_of_the_third_parties_only_a_new_one_is_named(take: Take) -> None:
     assert line.startswith("new.other.test:3478 learn")
 
 
+def test_what_was_so_before_is_not_named_again(take: Take) -> None:
+    before = PROD + "  letsencryptUseStaging: true\n  enableGuests: true\n  stunServers: stun.other.test:3478\n"
+    (change,) = difference.compare(take(prod=before), take(prod=before + "  enableClosePage: false\n"))
+    assert change.people == ["the page is away for seconds"]
+
+
 def test_a_warning_that_a_change_ends_is_named(take: Take) -> None:
     (change,) = difference.compare(take(dev=DEV), take(dev=DEV + "  dockerHostAddress: 192.168.1.5\n"))
     assert change.warnings_new == []

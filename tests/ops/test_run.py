@@ -85,6 +85,13 @@ def test_examples_and_all_else_that_is_wrong_are_one_message(ready: Project, ops
         assert f"videobackend:{key}" in said
 
 
+def test_a_port_that_is_taken_is_in_the_way_of_an_up_alone(ready: Project, ops: Ops) -> None:
+    port = stackfile.read(ready.root / "Pulumi.dev.yaml")["config"]["httpPort"]
+    with socket.create_server(("127.0.0.1", port)):
+        assert ops("preview").returncode == 0
+        assert f"TCP port {port} (httpPort) is taken" in ops("up").stderr
+
+
 def test_a_placeholder_for_a_secret_is_named_before_the_engine_stumbles_over_it(ready: Project, ops: Ops) -> None:
     text = (ready.root / "Pulumi.dev.yaml").read_text()
     ready.stack("dev", text + "  jwtAppSecret:\n    secure: REPLACE-ME\n")

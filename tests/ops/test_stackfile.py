@@ -117,6 +117,12 @@ def test_what_the_engine_knows_is_taken(tmp_path: Path, text: str) -> None:
     stackfile.check(path, stackfile.read(path), "videobackend")
 
 
+def test_a_byte_order_mark_as_some_editors_write_it_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_bytes("\ufeffconfig:\n  httpPort: 80\n".encode())
+    assert stackfile.read(path) == {"config": {"httpPort": 80}}
+
+
 def test_a_file_in_another_encoding_is_refused_with_the_line(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.dev.yaml"
     path.write_bytes("config:\n  jwtAppId: J\u00f6rg\n".encode("latin-1"))

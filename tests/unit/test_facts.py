@@ -55,6 +55,17 @@ def test_where_the_certificate_comes_from(values: dict[str, str], told: dict[str
     assert found(**values)["tls"] == told
 
 
+def test_where_media_goes_is_told_with_the_port_of_each_address_that_has_its_own() -> None:
+    media = found(jvbPort="10002", dockerHostAddress="192.0.2.5,192.0.2.6#10001", stunServers="a.example.org:3478")[
+        "media"
+    ]
+    assert media == {
+        "port": 10002,
+        "addresses": ["192.0.2.5", "192.0.2.6#10001"],
+        "stunServers": ["a.example.org:3478"],
+    }
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

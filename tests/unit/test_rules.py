@@ -136,6 +136,7 @@ def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
     ]
 
 
+PROXY: Final = {"tls": "proxy", "letsencryptEmail": "", "dockerHostAddress": "203.0.113.10", "bindAddress": ""}
 # Configurations and a word of each warning, in order; empty: nothing to warn of.
 WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("a whole local stack", LAN, []),
@@ -167,6 +168,7 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         {**LAN, "publicUrl": "https://203.0.113.10:8443"},
         ["dockerHostAddress 192.168.1.5 is private and publicUrl is public"],
     ),
+    ("private address with a private address as host", {**LAN, "publicUrl": "https://192.168.1.5:8443"}, []),
     (
         "a private address in an IPv6 one's clothes",
         {**DOMAIN, "dockerHostAddress": "::ffff:10.0.0.5", "bindAddress": "::", "jvbBindAddress": "::"},
@@ -181,6 +183,19 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         "a public name that anybody may embed",
         {**DOMAIN, "embeddedBy": ""},
         ["embeddedBy is not set: any site may show the page in a frame"],
+    ),
+    (
+        "any issuer and audience",
+        {**LAN, "jwtAcceptedIssuers": "a,*", "jwtAcceptedAudiences": "*"},
+        ["Issuers has *", "Audiences has *"],
+    ),
+    ("any issuer, but no tokens", {**LAN, "authType": "internal", "jwtAcceptedIssuers": "*"}, []),
+    ("a proxy with ports of its own", {**DOMAIN, **PROXY, "httpPort": "8000"}, []),
+    ("DNS to a proxy on this machine", {**DOMAIN, **PROXY, **DNS}, []),
+    (
+        "DNS, and a proxy that may be elsewhere",
+        {**DOMAIN, **PROXY, **DNS, "bindAddress": "127.0.0.1,192.168.1.5"},
+        ["dnsZone is set, tls is proxy and bindAddress is not loopback"],
     ),
     ("no authentication", {**LAN, "enableAuth": "false"}, ["anybody who knows publicUrl can open rooms"]),
     (
@@ -213,6 +228,11 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     (
         "the broker over plain http in the own network",
         {**LAN, **STATISTICS, "rabbitUrl": "http://10.0.0.2:15672/api/exchanges/%2F/a/publish"},
+        [],
+    ),
+    (
+        "the broker over plain http by a name of the own network",
+        {**LAN, **STATISTICS, "rabbitUrl": "http://mq:15672/api/exchanges/%2F/a/publish"},
         [],
     ),
     (

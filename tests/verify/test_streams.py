@@ -269,6 +269,22 @@ def test_a_refusal_of_turn_keeps_its_code(server: fakes.Turn, code: int) -> None
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("code", [400, 402, 403, 500])
+def test_a_server_that_refuses_before_it_asked_for_credentials_gets_none(code: int) -> None:
+    class Refusing(fakes.Turn):
+        requests = 0
+
+        def answer(self, request: bytes) -> bytes:
+            self.requests += 1
+            kind, transaction, _ = stun.decode(request)
+            return self._refusal(kind, transaction, code, {0x0014: b"realm", 0x0015: b"nonce"})
+
+    server = Refusing()
+    with pytest.raises(StunError) as caught:
+        run(allocate(server))
+    assert (caught.value.code, server.requests) == (code, 1)
+
+
 def test_an_allocation_over_tcp_reads_messages_as_they_are_cut() -> None:
     server = fakes.Turn()
 

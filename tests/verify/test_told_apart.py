@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -167,6 +168,41 @@ def test_a_refusal_is_told_from_no_answer_and_a_right_token_from_a_wrong_one(
     result = sign_in._judge(context(), right, {"with a wrong signature": wrong}, "the way")
     assert result.status is status
     assert result.seen.startswith(says) or result.seen.endswith(says)
+
+
+def offering(*ways: str) -> sign_in.Open:
+    """A stream whose server offers these ways to sign in."""
+    sasl = "".join(f"<mechanism xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{one}</mechanism>" for one in ways)
+
+    class Offering:
+        async def open(self) -> None:
+            pass
+
+        async def send(self, stanza: str) -> None:
+            raise AssertionError(stanza)
+
+        async def receive(self) -> ET.Element:
+            return ET.fromstring(f"<features xmlns='http://etherx.jabber.org/streams'>{sasl}</features>")
+
+        async def close(self) -> None:
+            pass
+
+    return lambda *_: Offering()
+
+
+@pytest.mark.parametrize(
+    ("ways", "status", "says"),
+    [
+        (["PLAIN"], Status.OK, "asks for an account (PLAIN)"),
+        (["PLAIN", "ANONYMOUS"], Status.FAILED, "lets in whoever comes without an account"),
+        ([], Status.FAILED, "no way to do so is offered"),
+    ],
+)
+def test_a_stack_with_accounts_asks_for_one(ways: list[str], status: Status, says: str) -> None:
+    accounts = context(facts={"auth": {"required": True, "token": None}})
+    result = asyncio.run(sign_in._check_without_tokens(accounts, offering(*ways), "the way"))
+    assert result.status is status
+    assert says in result.seen
 
 
 @pytest.mark.parametrize(
