@@ -95,7 +95,7 @@ def _token(options: argparse.Namespace) -> int:
         room=options.room,
         moderator=options.moderator,
         name=options.name,
-        expires=options.expires,
+        expires=" ".join(options.expires),
         outputs=options.outputs,
     )
 
@@ -143,10 +143,10 @@ def _parser() -> argparse.ArgumentParser:
         "--docker-host", metavar="URL", help="the stack's Docker host, instead of what the stack file says"
     )
     token = command("token", _token, "a join link for one room, signed with the stack's key")
-    token.add_argument("--room", required=True, help="the room's name")
+    token.add_argument("--room", default="", help="the room's name")
     token.add_argument("--moderator", action="store_true", help="it opens and moderates the room")
     token.add_argument("--name", help="the name that others see")
-    token.add_argument("--expires", default="3h", help="1m to 24h; default: 3h")
+    token.add_argument("--expires", nargs="+", default=["3h"], metavar="TIME", help="1m to 24h; default: 3h")
     for one in (verify, token):
         one.add_argument("--outputs", metavar="FILE", help="the stack's outputs as JSON, instead of asking Pulumi")
     outputs = command("outputs", _outputs, "pulumi stack output")

@@ -11,6 +11,7 @@ import time
 from typing import Final
 
 from ops.errors import OpsError
+from ops.project.fixes import make
 from ops.verify import deployed, jwt
 from ops.verify.deployed import DeployedStack
 
@@ -23,6 +24,8 @@ _SECONDS: Final = 30.0
 
 def run(stack: str, *, room: str, moderator: bool, name: str | None, expires: str, outputs: str | None) -> int:
     """Prints the link on stdout and the warning on stderr. Raises OpsError."""
+    if not room:
+        raise OpsError(f"which room? {make(stack, 'token', 'ROOM=name')}")
     seconds = lifetime(expires)
     room, name = room_name(room), display_name(name)
     link = join_link(deployed.read(stack, outputs, _SECONDS), room, seconds, moderator=moderator, name=name)
@@ -50,7 +53,9 @@ def lifetime(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,6})([smh])", text)
     seconds = int(match[1]) * _UNITS[match[2]] if match else 0
     if not _SHORTEST <= seconds <= _LONGEST:
-        raise OpsError(f"--expires is {text!r}, allowed is 1m to 24h, such as 90m or 3h")
+        meant = re.fullmatch(r" *([0-9]{1,6}) *([smh])[a-z]* *", text)
+        hint = f": write {meant[1]}{meant[2]}" if meant and not match else ", such as 90m or 3h"
+        raise OpsError(f"--expires is {text[:120]!r}, allowed is 1m to 24h{hint}")
     return seconds
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.config import rules
+from components.config.suggestions import nearest
 from components.stack import services
 from ops import prepare, running
 from ops.errors import OpsError
@@ -116,7 +117,30 @@ def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
         raise OpsError(f"stack {stack!r} has no outputs yet: {make(stack, 'up')}")
     state.check_passphrase(stack_state, os.environ)
     arguments = ["stack", "output", *([name] if name else []), "--stack", stack, "--non-interactive"]
-    return call_cli(stack_state, state.find_cli(stack_state), arguments + (["--show-secrets"] if show_secrets else []))
+    arguments += ["--show-secrets"] if show_secrets else []
+    cli = state.find_cli(stack_state)
+    if not name:
+        return call_cli(stack_state, cli, arguments)
+    run = _captured(stack_state, cli, arguments)
+    print(run.stdout, end="", flush=True)
+    if run.returncode:
+        names = list(_outputs(stack_state, cli))
+        if not names or name in names:
+            print(run.stderr, end="", file=sys.stderr)
+            return run.returncode
+        near = nearest(name, names)
+        meant = f"did you mean {near}? " if near else ""
+        raise OpsError(f"stack {stack!r} has no output {name!r}; {meant}outputs: {', '.join(sorted(names))}")
+    if "[secret]" in run.stdout and not show_secrets:
+        print(f"to see it: {make(stack, 'outputs', f'NAME={name}', 'SHOW_SECRETS=1')}", file=sys.stderr)
+    return 0
+
+
+def _outputs(stack_state: StackState, cli: Path) -> dict[str, Any]:
+    """The stack's outputs without secrets; nothing where they cannot be read."""
+    run = _captured(stack_state, cli, ["stack", "output", "--json", "--stack", stack_state.stack, "--non-interactive"])
+    found: dict[str, Any] = json.loads(run.stdout) if run.returncode == 0 else {}
+    return found
 
 
 def env(stack: str) -> int:
@@ -189,8 +213,7 @@ def _summary(stack_state: StackState, cli: Path, prepared: Prepared, unseen: str
         prepared: what was found out before; its warnings are said again, as the engine's lines have passed over them.
         unseen: why nobody has looked whether the containers run; empty where they were seen to.
     """
-    run = _captured(stack_state, cli, ["stack", "output", "--json", "--stack", stack_state.stack, "--non-interactive"])
-    found: dict[str, Any] = json.loads(run.stdout) if run.returncode == 0 else {}
+    found = _outputs(stack_state, cli)
     url = found.get("publicUrl", "")
     up = f"Pulumi is done: {url} (its containers were not checked: {unseen})"
     lines = ["", up if unseen else f"The video backend is up: {url}"]

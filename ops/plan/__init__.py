@@ -69,7 +69,10 @@ class Source:
     @property
     def warnings(self) -> list[str]:
         """What the plan itself has to say, beside what the settings say."""
-        return [_UNOPENED] if self.tracked.get("environment") else []
+        keys = state.own_plain_keys(self.stack_state)
+        local = f"{stackfile.LOCAL}/{self.stack_state.config_file.name}"
+        own = f"a plan is of the tracked file; what make config set on this machine is not in it: {', '.join(keys)} ({local})"
+        return ([_UNOPENED] if self.tracked.get("environment") else []) + ([own] if keys else [])
 
 
 def run(stack: str, *, form: str) -> int:

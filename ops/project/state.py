@@ -229,6 +229,23 @@ def with_local_secrets(stack_state: StackState, tracked: Mapping[str, Any]) -> d
     return {**tracked, "config": {**secret, **stackfile.namespaced(tracked, project)}}
 
 
+def own_plain_keys(stack_state: StackState) -> list[str]:
+    """Keys of plain settings that `make config` set or removed on this machine, beside what make found out itself."""
+    if not (stack_state.embedded and stack_state.config_file.exists()):
+        return []
+    project = stackfile.read_project(stack_state.root)["name"]
+    tracked = stackfile.namespaced(stackfile.read(stack_state.tracked), project)
+    content, _ = next_copy(stack_state)
+    here, found = content["config"], found_here(stack_state)
+    return [
+        key.removeprefix(f"{project}:")
+        for key in dict.fromkeys([*tracked, *here])
+        if not same(tracked.get(key, _ABSENT), here.get(key, _ABSENT))
+        and not stackfile.has_secret(here.get(key))
+        and found.get(key.removeprefix(f"{project}:")) != here.get(key, "")
+    ]
+
+
 def next_copy(stack_state: StackState) -> tuple[dict[str, Any], list[str]]:
     """Content of the copy as it has to be now, and the keys whose local value gave way to the tracked file's."""
     project = stackfile.read_project(stack_state.root)["name"]

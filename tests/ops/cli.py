@@ -40,6 +40,10 @@ elif words[0] == "config" and "set-all" in words:
     path.write_text(path.read_text().replace("config:\\n", "config:\\n" + lines))
 elif words[:2] == ["stack", "export"]:
     sys.exit("error: no stack named")
+elif words[:3] == ["stack", "output", "credentials"]:
+    print("[secret]")
+elif words[:3] == ["stack", "output", "hostEntry"]:
+    sys.exit("error: current stack does not have output property 'hostEntry'")
 elif words[:2] == ["stack", "output"]:
     print(json.dumps({"publicUrl": "https://x.invalid", "hostsEntry": "192.0.2.44 x.invalid", "caCertificate": "PEM"}))
 sys.exit(int(os.environ.get("FAIL", 0)) if words[0] == "up" else 0)

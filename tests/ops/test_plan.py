@@ -170,11 +170,14 @@ def test_a_secret_that_was_set_on_this_machine_alone_counts_as_present(project: 
     refused = project.ops("plan", "--stack", "mq")
     assert "make config STACK=mq ARGS='set --secret rabbitPassword'" in refused.stderr
     (project.root / ".local").mkdir()
-    copy = "config:\n  videobackend:rabbitPassword: {secure: v1:abc}\n  videobackend:rabbitUsername: another\n"
+    own = STATISTICS.replace("rabbitUsername: statistics", "rabbitUsername: another")
+    copy = f"config:{own}  rabbitPassword: {{secure: v1:abc}}\n"
     (project.root / ".local" / "Pulumi.mq.yaml").write_text(copy)
+    (project.root / ".local" / "Pulumi.mq.base.yaml").write_text("config:" + STATISTICS)
     run = project.ops("plan", "--stack", "mq", "--full")
     assert run.returncode == 0, run.stderr
     assert "another" not in run.stdout, "all else is the tracked file's"
+    assert "what make config set on this machine is not in it: rabbitUsername (.local/Pulumi.mq.yaml)" in run.stdout
 
 
 def test_warnings_of_a_json_plan_go_to_stderr(shared: Project) -> None:

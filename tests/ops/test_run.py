@@ -281,6 +281,15 @@ def test_one_output_alone_is_asked_for_by_its_name(ready: Project, ops: Ops) -> 
     assert "--show-secrets" in calls(ready)[-1]["words"]
 
 
+def test_an_output_that_is_none_or_secret_is_told_with_the_command_that_shows_it(ready: Project, ops: Ops) -> None:
+    must_up(ops)
+    message = one_line_error(ops("outputs", "hostEntry"))
+    assert "did you mean hostsEntry? outputs: caCertificate, hostsEntry, publicUrl" in message
+    secret = ops("outputs", "credentials")
+    assert secret.stdout == "[secret]\n"
+    assert "make outputs NAME=credentials SHOW_SECRETS=1" in secret.stderr
+
+
 def test_destroy_of_a_backend_of_the_operators_own_wants_a_yes_too(
     ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +329,22 @@ def test_config_works_on_the_copy_and_says_where_the_value_is(ready: Project, op
 def test_config_takes_a_key_that_looks_like_an_option(ready: Project, ops: Ops) -> None:
     assert ops("config", "rm", "--", "-x").returncode == 0
     assert calls(ready)[-1]["words"][-3:] == ["rm", "--", "-x"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "make token STACK=team ROOM=name"),
+        (("--room", ""), "make token STACK=team ROOM=name"),
+        (("--room", "a", "--expires", "1", "hour"), "--expires is '1 hour', allowed is 1m to 24h: write 1h"),
+        (("--room", "a", "--expires", "90 min"), "write 90m"),
+        (("--room", "a", "--expires", "48h"), "allowed is 1m to 24h, such as 90m or 3h"),
+    ],
+)
+def test_a_join_link_without_a_room_or_with_another_time_says_the_words_that_do(
+    ready: Project, ops: Ops, words: tuple[str, ...], said: str
+) -> None:
+    assert said in one_line_error(ops("token", "--stack", "team", *words))
 
 
 def test_env_prints_nothing_but_what_a_shell_can_evaluate(ready: Project, ops: Ops) -> None:

@@ -80,6 +80,17 @@ def test_what_is_set_on_this_machine_outlives_edits_of_the_tracked_file_which_st
     assert SALT in stack_state.config_file.read_text()
 
 
+def test_plain_settings_of_this_machine_alone_are_known_by_their_keys(stack_state: StackState) -> None:
+    state.write_copy(stack_state, state.next_copy(stack_state)[0])
+    assert state.own_plain_keys(stack_state) == []
+    content, _ = state.next_copy(stack_state)
+    own = {"httpPort": "8001", "jwtAppSecret": {"secure": "v1:abc=:def="}, "dockerHostAddress": "192.0.2.44"}
+    own = {f"videobackend:{key}": value for key, value in own.items()}
+    state.write_copy(stack_state, {**content, "config": {**content["config"], **own}})
+    state.keep_found(stack_state, {"dockerHostAddress": "192.0.2.44"})
+    assert state.own_plain_keys(stack_state) == ["httpPort"]
+
+
 def test_a_lost_copy_is_made_anew_from_the_tracked_file(stack_state: StackState) -> None:
     _take_over(stack_state)
     stack_state.config_file.unlink()
