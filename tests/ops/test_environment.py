@@ -181,6 +181,12 @@ def test_a_uv_on_path_that_does_not_run_is_passed_over(machine: Machine) -> None
     assert environment.find_uv(machine.root) == machine.root / ".venv-uv" / "bin" / "uv"
 
 
+def test_uv_installs_by_the_hashes_of_the_lock(machine: Machine) -> None:
+    machine.ensure("ops")
+    (sync,) = [command for command in machine.commands if "sync" in command]
+    assert "--require-hashes" in sync
+
+
 def test_where_uv_cannot_be_had_pip_installs_by_the_same_hashes(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
