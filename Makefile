@@ -16,9 +16,18 @@ ONE := $(filter-out file,$(origin STACK))
 # Nothing that is typed is carried out. make expands a variable's $(...) where it uses or exports it: as plain text from
 # here on. The shell sees it as a variable, never as text of a recipe. ARGS is split into words in ops/environment.py.
 as_typed = $(foreach name,$(1),$(eval override $(name) := $$(value $(name))))
+KNOWN := STACK PYTHON NAME ROOM BASE ARGS YES SHOW_SECRETS
+strange := $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
+$(if $(strange),$(warning $(strange): no variable of this Makefile, which has $(KNOWN)))
 $(call as_typed,STACK PYTHON NAME ROOM BASE ARGS YES SHOW_SECRETS)
 $(call as_typed,$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
 export STACK PYTHON NAME ROOM BASE ARGS
+
+# Words that are no target belong in a variable: `make config set httpPort 8001` would set nothing.
+words := $(filter-out $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile),$(MAKECMDGOALS))
+ifneq ($(words),)
+$(error no such target: $(words). Words for one go into ARGS, as in: make config ARGS='set httpPort 8001'; the stack is STACK=NAME)
+endif
 
 in = "$$PYTHON" -m ops.environment
 operate = $(in) program --stack="$$STACK" -- python -m ops

@@ -114,3 +114,25 @@ def test_an_output_is_named_on_the_command_line_only(said: Callable[..., str]) -
 @pytest.mark.parametrize(("yes", "given"), [("1", True), ("0", False), ("", False), ("no", False)])
 def test_only_a_yes_is_a_yes(said: Callable[..., str], yes: str, given: bool) -> None:
     assert said("destroy", f"YES={yes}").endswith("[--yes]") is given
+
+
+def _refused(*arguments: str) -> str:
+    run = subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert run.stdout == ""
+    return run.stderr
+
+
+@needs_make
+def test_words_that_are_no_target_are_refused_before_anything_runs_with_where_they_belong() -> None:
+    said = _refused("config", "set", "httpPort", "8001")
+    assert "no such target: set httpPort 8001" in said
+    assert "make config ARGS='set httpPort 8001'; the stack is STACK=NAME" in said
+
+
+@needs_make
+def test_a_variable_that_is_none_is_named_with_those_there_are() -> None:
+    said = _refused("prod", "STAK=prod")
+    assert "STAK: no variable of this Makefile, which has STACK " in said
