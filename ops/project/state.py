@@ -10,6 +10,7 @@ what changed in the tracked file since the last time; what was set on this machi
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -125,9 +126,20 @@ def of_stack(stack: str, environ: Mapping[str, str], root: Path = stackfile.ROOT
         note = f"stack {stack!r} is selected in Pulumi Cloud, where you are logged in: using it (else: pulumi stack unselect)"
         return StackState(stack, root, embedded=False, note=note)
     if not sign:
-        return stack_state
+        return dataclasses.replace(stack_state, note=_note_of_passphrase(stack_state, environ))
     note = f"{stack_state.tracked.name} has {sign}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
     return StackState(stack, root, embedded=False, note=note)
+
+
+def _note_of_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> str:
+    """That the environment's passphrase is used for the embedded state; empty where it is the state's own."""
+    file = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    named = "PULUMI_CONFIG_PASSPHRASE" if "PULUMI_CONFIG_PASSPHRASE" in environ else "PULUMI_CONFIG_PASSPHRASE_FILE"
+    if named not in environ or (named.endswith("FILE") and file in ("", str(stack_state.passphrase))):
+        return ""
+    return (
+        f"{named} is set: stack {stack_state.stack!r} takes it instead of {DIRECTORY}/passphrase (else: unset {named})"
+    )
 
 
 def _sign_of_a_backend(tracked: Mapping[str, Any]) -> str:

@@ -131,6 +131,22 @@ def test_an_operators_own_passphrase_is_respected(stack_state: StackState, varia
     assert {one for one in child if "PASSPHRASE" in one} == {variable}
 
 
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"PULUMI_CONFIG_PASSPHRASE": ""}, "PULUMI_CONFIG_PASSPHRASE is set"),
+        ({"PULUMI_CONFIG_PASSPHRASE_FILE": "/own"}, "PULUMI_CONFIG_PASSPHRASE_FILE is set"),
+        ({"PULUMI_CONFIG_PASSPHRASE_FILE": ""}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_passphrase_that_comes_from_the_environment_is_named(
+    stack_state: StackState, environ: dict[str, str], named: str
+) -> None:
+    note = state.of_stack("dev", environ, stack_state.root).note
+    assert note.startswith(named) if named else note == ""
+
+
 def test_a_stack_with_nothing_of_its_own_gets_the_embedded_state(stack_state: StackState) -> None:
     assert state.of_stack("dev", {}, stack_state.root).embedded
     child = state.environment(stack_state, {"PATH": "/bin"}, Path("/usr/bin/pulumi"))
