@@ -7,7 +7,8 @@
 -- enters by itself when a lobby is taken away. Where the lobby is switched off altogether nothing of this happens.
 -- Who was admitted stays admitted, until a moderator removes them: a connection by its JID, as Prosody does it, and a
 -- person over several connections by the token's user id (claim context.user.id). Without one nobody can be known
--- again: the same token may be many people's. A moderator and who is admitted need no display name to get in.
+-- again: the same token may be many people's. Who is removed is so on all connections, and with a token that has
+-- expired since. A moderator and who is admitted need no display name to get in.
 -- What is not the usual (switched off by hand; who was admitted, as a digest of the user id) is kept on disk, so that a
 -- restart of Prosody does not undo it, for a call that goes on within `conference_restart_grace` seconds (60).
 
@@ -30,8 +31,9 @@ local started = monotonic()
 local driver = load_driver(module.host, "internal")
 local store = driver and driver:open "lobby"
 
--- Main room -> { is_off, people, is_kept }: is_off if a moderator switched the lobby off; people: digest of a user id
--- -> true if admitted, false if banned; is_kept if there is something on disk.
+-- Main room -> { is_off, people, digests, is_kept }: is_off if a moderator switched the lobby off; people: digest of a
+-- user id -> true if admitted, false if banned; digests: bare JID that was admitted -> that digest; is_kept if there is
+-- something on disk.
 local states = setmetatable({}, { __mode = "k" })
 
 -- Calls a method of the store; what goes wrong is logged, and then it returns nil.
@@ -45,7 +47,7 @@ end
 
 local function load_state(room)
 	local kept = monotonic() - started < grace and stored("get", jid.node(room.jid))
-	local state = { is_off = false, people = {}, is_kept = false }
+	local state = { is_off = false, people = {}, digests = {}, is_kept = false }
 	if type(kept) ~= "table" then return state end
 	state.is_off, state.is_kept = kept.is_off == true, true
 	for digest, admitted in pairs(type(kept.people) == "table" and kept.people or {}) do
@@ -71,10 +73,30 @@ end
 
 local function digest_of(room, user_id) return user_id and sha256(room.jid .. "/" .. user_id, true) end
 
-local function remember(room, digest, admitted)
-	if not digest or state_of(room).people[digest] == admitted then return end
-	state_of(room).people[digest] = admitted
-	save_state(room)
+-- Notes what became of the person behind a JID, who is known by the token (user_id) or from when it was valid still.
+local function remember(room, bare_jid, user_id, admitted)
+	local state = state_of(room)
+	local digest = digest_of(room, user_id) or state.digests[bare_jid]
+	if not digest then return nil end
+	state.digests[bare_jid] = digest
+	if state.people[digest] ~= admitted then
+		state.people[digest] = admitted
+		save_state(room)
+	end
+	return digest
+end
+
+-- Takes the membership of a person's other connections as well.
+local function remove_others(room, bare_jid, digest, affiliation)
+	local others = {}
+	for other, others_digest in pairs(state_of(room).digests) do
+		if other ~= bare_jid and others_digest == digest and room:get_affiliation(other) == "member" then
+			others[#others + 1] = other
+		end
+	end
+	for _, other in ipairs(others) do
+		room:set_affiliation(true, other, affiliation)
+	end
 end
 
 local function shut(room)
@@ -118,7 +140,7 @@ module:hook("muc-occupant-joined", function(event)
 	local room, bare_jid = event.room, event.occupant.bare_jid
 	if is_one_of_ours(room, bare_jid) then return end
 	if claims.is_moderator(event.origin, room.jid) then begin(room) end
-	remember(room, digest_of(room, claims.user_id(event.origin, room.jid)), true)
+	remember(room, bare_jid, claims.user_id(event.origin, room.jid), true)
 end, 9) -- right after mod_create_room has opened it (10)
 
 -- Where no token makes the moderators (jicofo does then), mod_close_room sees them first.
@@ -136,7 +158,8 @@ module:hook("muc-set-affiliation", function(event)
 	elseif affiliation == "outcast" then
 		admitted = false
 	end
-	remember(room, digest_of(room, claims.user_id_of_jid(bare_jid, room.jid)), admitted)
+	local digest = remember(room, bare_jid, claims.user_id_of_jid(bare_jid, room.jid), admitted)
+	if digest and not admitted then remove_others(room, bare_jid, digest, affiliation) end
 end)
 
 -- Removed by a moderator, in the room or a breakout room: to be admitted anew.

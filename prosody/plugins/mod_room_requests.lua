@@ -7,7 +7,7 @@
 --   the configuration (lobby and password) and the end of the main room: from a moderator in the call;
 --   an invitation, with which a moderator lets in who waits in the lobby: from a moderator, and to nobody who is not in
 --     the lobby or the call, as a room would else send mail to the whole server;
---   a request to speak: from an occupant;
+--   a request to speak, and for the list of who is in: from an occupant;
 --   reserved nicknames, declined invitations, a room's picture: from nobody.
 -- Jitsi's own accounts may everything. What becomes of an affiliation or a role, mod_token_moderation judges.
 
@@ -21,6 +21,7 @@ local ADMIN = "http://jabber.org/protocol/muc#admin"
 local OWNER = "http://jabber.org/protocol/muc#owner"
 local USER = "http://jabber.org/protocol/muc#user"
 local DATA = "jabber:x:data"
+local ITEMS = "http://jabber.org/protocol/disco#items"
 -- All that Jitsi's client ever sets: the lobby and the password. (`whois` it sends along, with the value that holds.)
 local FIELDS = {
 	["FORM_TYPE"] = true,
@@ -37,7 +38,8 @@ end
 
 local function may_administer(kind, query)
 	if #query.tags == 0 then return false end
-	for item in query:childtags("item") do
+	for _, item in ipairs(query.tags) do -- Prosody and Jitsi act on each, whatever its name
+		if item.name ~= "item" or item.attr.xmlns ~= ADMIN then return false end
 		if item.attr.affiliation and (kind ~= "main" or item.attr.nick) then return false end
 	end
 	return true
@@ -48,6 +50,7 @@ local function may_configure(kind, query, is_set)
 	if kind ~= "main" then return false end
 	if not is_set then return true end
 	if not child or #query.tags > 1 then return false end
+	if child.name == "destroy" and child.attr.xmlns ~= OWNER then return false end
 	if child.name == "destroy" then return true end
 	if child.name ~= "x" or child.attr.xmlns ~= DATA then return false end
 	for field in child:childtags("field") do
@@ -60,10 +63,12 @@ local function may_configure(kind, query, is_set)
 end
 
 -- True if the query may reach Prosody.
-local function may_query(kind, main_room, from, query, is_set)
+local function may_query(kind, room, from, query, is_set)
 	local xmlns = query.attr.xmlns
 	if xmlns == "jabber:iq:register" then return false end
+	if xmlns == ITEMS and room and not room:get_occupant_by_real_jid(from) then return false end
 	if xmlns ~= ADMIN and xmlns ~= OWNER then return not is_set end
+	local main_room = room and call_rooms.main_of(room)
 	if not main_room or not conference.moderates(main_room, from) then return false end
 	if xmlns == ADMIN then return may_administer(kind, query) end
 	return may_configure(kind, query, is_set)
@@ -91,8 +96,7 @@ local function on_iq(host, kind)
 		if not (is_set or stanza.attr.type == "get") or conference.is_service_account(stanza.attr.from) then
 			return
 		end
-		local room = room_of(event, host)
-		if not may_query(kind, room and call_rooms.main_of(room), stanza.attr.from, query, is_set) then
+		if not may_query(kind, room_of(event, host), stanza.attr.from, query, is_set) then
 			return refuse(event)
 		end
 		if query.attr.xmlns == OWNER then strip_destroy(query) end
@@ -101,7 +105,8 @@ end
 
 local function may_invite(kind, main_room, from, x)
 	if kind ~= "main" or not main_room or not conference.moderates(main_room, from) then return false end
-	for invite in x:childtags("invite") do
+	for _, invite in ipairs(x.tags) do -- Jitsi sends each, whatever its namespace
+		if invite.name ~= "invite" or invite.attr.xmlns ~= USER then return false end
 		local invitee = jid.prep(invite.attr.to)
 		if not invitee or not call_rooms.is_present(main_room, jid.bare(invitee), true) then return false end
 	end

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from tests.prosody.configuration import BREAKOUT_DOMAIN, DOMAIN, END_DOMAIN, FOCUS, INTERNAL_DOMAIN
+from tests.prosody.configuration import BREAKOUT_DOMAIN, DOMAIN, END_DOMAIN, FOCUS, INTERNAL_DOMAIN, MUC_DOMAIN
 from tests.prosody.people import CLIENT, DATA, MUC, Person, RefusedError, ask, lobby_jid, room_jid
 from tests.prosody.scene import Scene
 
 Act = Callable[[Scene, Person], Awaitable[None]]
 
+ITEMS = "http://jabber.org/protocol/disco#items"
 ELSEWHERE = f"somebody-else@{DOMAIN}"
 
 
@@ -95,6 +96,41 @@ async def _read(scene: Scene, actor: Person, xmlns: str) -> None:
     await ask(iq)
 
 
+async def _list_people(place: str, actor: Person) -> None:
+    iq = actor.make_iq_get(ito=place)
+    ET.SubElement(iq.xml, f"{{{ITEMS}}}query")
+    await ask(iq)
+
+
+async def _keep(xmlns: str, actor: Person) -> None:
+    iq = actor.make_iq_set()
+    ET.SubElement(ET.SubElement(iq.xml, f"{{{xmlns}}}query"), "{urn:test}data").text = "data"
+    await ask(iq)
+
+
+async def _remove_jicofo_by_reserving(scene: Scene, actor: Person) -> None:
+    """Prosody removes whoever has a nickname that is reserved for another one, and acts on an item of any name."""
+    iq = actor.make_iq_set(ito=room_jid(scene.room))
+    item = {"affiliation": "member", "jid": scene.victim.boundjid.bare, "nick": "focus"}
+    ET.SubElement(ET.SubElement(iq.xml, f"{{{MUC}#admin}}query"), "{urn:test}item", item)
+    await ask(iq)
+
+
+async def _end_elsewhere(scene: Scene, actor: Person) -> None:
+    iq = actor.make_iq_set(ito=room_jid(scene.room))
+    query = ET.SubElement(iq.xml, f"{{{MUC}#owner}}query")
+    ET.SubElement(query, "{urn:test}destroy", jid=f"elsewhere@{MUC_DOMAIN}")
+    await ask(iq)
+
+
+async def _invite_another(scene: Scene, actor: Person) -> None:
+    message = _message(actor, room_jid(scene.room))
+    x = ET.SubElement(message.xml, f"{{{MUC}#user}}x")
+    ET.SubElement(x, f"{{{MUC}#user}}invite", to=scene.knocker.boundjid.full)
+    ET.SubElement(x, "{urn:test}invite", to=ELSEWHERE)
+    await actor.deliver(message)
+
+
 async def _set_picture(scene: Scene, actor: Person) -> None:
     iq = actor.make_iq_set(ito=room_jid(scene.room))
     ET.SubElement(iq.xml, "{vcard-temp}vCard")
@@ -147,6 +183,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("enter as `focus`", "room"): _enters(_room, "focus"),
     ("change the nickname to `focus`", "room"): _change_nick_to_focus,
     ("ask jicofo for it", "room"): _asks_for(lambda scene: room_jid(scene.room)),
+    ("list who is in", "room"): lambda scene, actor: _list_people(room_jid(scene.room), actor),
     ("write to all", "room"): lambda scene, actor: _write(scene, actor, room_jid(scene.room), "groupchat"),
     ("write to one", "room"): lambda scene, actor: _write(
         scene, actor, f"{room_jid(scene.room)}/{scene.victim.nick}", "chat"
@@ -162,6 +199,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("read the configuration", "room"): lambda scene, actor: _read(scene, actor, f"{MUC}#owner"),
     ("end it", "room"): _destroys(_room),
     ("end it by Jitsi's component", "room"): _end_by_component,
+    ("end it and lead elsewhere", "room"): _end_elsewhere,
     ("make a breakout room", "room"): _add_breakout_room,
     ("ask to speak", "room"): _ask_for_voice,
     ("make an owner", "room"): _item(_room, affiliation=_owner, jid=_victim),
@@ -171,8 +209,10 @@ ACTS: dict[tuple[str, str], Act] = {
     ("ban who is elsewhere", "room"): _item(_room, affiliation=_outcast, jid=_always(ELSEWHERE)),
     ("ban a whole host", "room"): _item(_room, affiliation=_outcast, jid=_always(DOMAIN)),
     ("invite who is elsewhere", "room"): _invites(_room, _always(ELSEWHERE)),
+    ("invite who is elsewhere, besides", "room"): _invite_another,
     ("decline an invitation", "room"): _decline,
     ("remove jicofo", "room"): _item(_room, role=_none, nick=_always("focus")),
+    ("remove jicofo by another's nickname", "room"): _remove_jicofo_by_reserving,
     ("demote jicofo", "room"): _item(_room, affiliation=_member, jid=_focus),
     ("reserve a nickname", "room"): _reserves(_room),
     ("reserve a moderator's nickname", "room"): _item(
@@ -192,6 +232,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("enter", "breakout room"): _enters(_breakout),
     ("enter as `focus`", "breakout room"): _enters(_breakout, "focus"),
     ("ask jicofo for it", "breakout room"): _asks_for(_breakout),
+    ("list who is in", "breakout room"): lambda scene, actor: _list_people(scene.breakout, actor),
     ("remove", "breakout room"): _item(_breakout, role=_none, nick=lambda scene: scene.sitter.nick),
     ("make an owner", "breakout room"): _item(
         _breakout, affiliation=_owner, jid=lambda scene: scene.sitter.boundjid.bare
@@ -210,4 +251,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("ask jicofo for the bridges' room", "service rooms"): _asks_for(_always(f"jvbbrewery@{INTERNAL_DOMAIN}")),
     ("enter the bridges' room", "service rooms"): _enters(_always(f"jvbbrewery@{INTERNAL_DOMAIN}")),
     ("enter jicofo's test room", "service rooms"): _enters(_always("__jicofo-health-check-1")),
+    ("keep data", "server"): lambda _, actor: _keep("jabber:iq:private", actor),
+    ("keep a contact", "server"): lambda _, actor: _keep("jabber:iq:roster", actor),
+    ("keep a picture", "server"): lambda _, actor: _keep("vcard-temp", actor),
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.prosody.acts import ACTS
+from tests.prosody.configuration import AUTH_DOMAIN, FOCUS
 from tests.prosody.conftest import running
 from tests.prosody.people import RefusedError
 from tests.prosody.scene import ACTORS, Scene
@@ -24,7 +25,8 @@ PAGE = PROJECT / "docs" / "rooms.md"
 
 # What may be done and changes nothing that jicofo sees.
 WITHOUT_TRACE = {"enter", "ask jicofo for it", "write to all", "write to one", "ask to speak", "make a breakout room"}
-WITHOUT_TRACE |= {"read the list of members", "read the configuration"}
+WITHOUT_TRACE |= {"read the list of members", "read the configuration", "list who is in"}
+WITHOUT_TRACE |= {"keep data", "keep a contact", "keep a picture"}
 
 
 def read_table(page: Path) -> dict[tuple[str, str], dict[str, bool]]:
@@ -97,3 +99,14 @@ async def test_what_is_allowed_is_done(prosody: Prosody, kind: str) -> None:
             if await scene.state() == before:
                 wrong.append((group, "changed nothing"))
     assert wrong == []
+
+
+async def test_nobody_becomes_a_contact_of_jicofos(prosody: Prosody) -> None:
+    """Prosody would keep the request in jicofo's list of contacts for good."""
+    async with Stage(prosody) as stage:
+        guest = await stage.tokenless("no token")
+        for account in (FOCUS, f"jvb@{AUTH_DOMAIN}"):
+            guest.make_presence(pto=account, ptype="subscribe").send()
+        await guest.settle()
+        await stage.focus.settle()
+    assert not list((prosody.directory / "data").rglob("*roster*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ from tests.prosody.stage import MakeProsody, Stage, until
 pytestmark = pytest.mark.prosody
 
 TIMEOUT = 8
+LIFETIME = 10  # seconds of a token that is to expire: enough to be let in on a busy machine
 FIELDS: dict[str, object] = {"lobby": True, "breakout_rooms": True, "meddler": True, "timeout": TIMEOUT}
 
 
@@ -115,6 +117,44 @@ async def test_nobody_goes_round_the_lobby_by_a_breakout_room(prosody: Prosody, 
         for stranger in (await stage.person(room), await stage.person("another-room")):
             with pytest.raises(RefusedError):
                 await stranger.enter(breakout)
+
+
+@pytest.mark.parametrize("how", ["removed", "banned"])
+async def test_who_was_removed_is_so_on_all_connections(prosody: Prosody, room: str, how: str) -> None:
+    """Also on one that is not in the room now, which would be a way back past the lobby."""
+    async with Stage(prosody) as stage:
+        moderator, known = await stage.moderator(room), {"context": {"user": {"id": "u-1"}}}
+        first = await admitted(moderator, stage, room, **known)
+        second, third = [await stage.person(room, **known) for _ in range(2)]
+        for one in (second, third):
+            await one.enter(room)
+        await third.leave(room)
+        await expel(moderator, room, first, how)
+        await second.settle()
+        assert second.standing(room)[1] == "none"
+        for one in (first, second, third, await stage.person(room, **known)):
+            with pytest.raises(RefusedError):
+                await one.enter(room)
+
+
+@pytest.mark.parametrize("how", ["removed", "banned"])
+async def test_who_was_removed_waits_again_though_the_token_has_expired(prosody: Prosody, room: str, how: str) -> None:
+    async with Stage(prosody) as stage:
+        moderator, known = await stage.moderator(room), {"context": {"user": {"id": "u-1"}}}
+        end = int(time.time()) + LIFETIME
+        removed = await admitted(moderator, stage, room, exp=end, **known)
+        await asyncio.sleep(end - time.time() + 1)
+        await expel(moderator, room, removed, how)
+        with pytest.raises(RefusedError):
+            await (await stage.person(room, **known)).enter(room)
+
+
+async def expel(moderator: Person, room: str, person: Person, how: str) -> None:
+    """Removes somebody from the room, or bans them."""
+    if how == "removed":
+        await moderator.administer(room, role="none", nick=person.nick)
+    else:
+        await moderator.administer(room, affiliation="outcast", jid=person.boundjid.bare)
 
 
 async def test_who_was_removed_waits_again(prosody: Prosody, room: str) -> None:
