@@ -132,7 +132,7 @@ def _examples(stack_state: StackState, content: Mapping[str, Any], here: Sequenc
     values = stackfile.engine_config(content, project).values
     for one in preflight.examples(values, str(project["name"])):
         if one.key != ADDRESS or str(one.given) not in map(repr, here):
-            yield f"{one.key} is {one.given}, an example of the documentation: up wants your own"
+            yield f"{one.key} is {one.given}, an example of the documentation: up refuses it"
 
 
 def _with_docker_host(stack_state: StackState, content: Mapping[str, Any]) -> dict[str, Any]:

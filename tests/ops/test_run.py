@@ -67,7 +67,7 @@ def test_examples_of_the_documentation_are_refused_in_an_up_alone(ready: Project
     run = ops("preview")
     assert run.returncode == 0
     for given in ("dockerHostAddress is '203.0.113.10'", "stunServers is 'stun.example.org:3478'"):
-        assert f"warning: {given}, an example of the documentation: up wants your own" in run.stdout
+        assert f"warning: {given}, an example of the documentation: up refuses it" in run.stdout
     run = ops("up")
     assert run.returncode == 1
     assert "has 2 problems" in run.stderr
