@@ -150,8 +150,10 @@ def _layer(busybox: Path, health_path: str) -> bytes:
     pages = [f"www{path}index.html" if path.endswith("/") else f"www{path}" for path in (health_path, "/http-bind")]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder in ("bin", "config", "etc", "tmp", "run"):
+        for folder in ("bin", "config", "etc", "run"):
             _add(archive, folder, None, 0o755)
+        # As in every image: runc gives a tmpfs the mode of the folder beneath it.
+        _add(archive, "tmp", None, 0o1777)
         _add(archive, "bin/busybox", busybox.read_bytes(), 0o755)
         for applet in _APPLETS:
             link = tarfile.TarInfo(f"bin/{applet}")

@@ -34,7 +34,7 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str], tuple[str, ...]]
         {},
         ("xmppMucModules", "token_moderation", "enableAuth true"),
     ),
-    "a password with shell characters": ({}, {"jvbAuthPassword": SHELL}, ("jvbAuthPassword", "a shell")),
+    "a password with shell characters": ({}, {"jvbAuthPassword": SHELL}, ("jvbAuthPassword", "through shells")),
     "statistics without a broker": (
         {"enableStatistics": True},
         {},
