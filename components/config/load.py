@@ -152,13 +152,12 @@ def _fields(values: Mapping[str, str], secret_keys: Collection[str]) -> tuple[di
             fields[key.attribute] = REJECTED
             hidden = key.secret or key.name in secret_keys
             given = None if hidden else invalid.given or repr(text)
-            example = invalid.example or key.example
             problems.append(
                 Problem(
                     key.name,
                     given,
                     invalid.allowed,
-                    example,
+                    invalid.example,  # never the default, which is not what was meant
                     secret=key.secret,
                     remove=invalid.remove,
                     reason=invalid.reason,

@@ -22,7 +22,7 @@ class Problem:
         key: the configuration key; one with a namespace of its own, such as `docker:host`, carries it.
         given: what was given; credentials in it are masked. None for a secret or a missing value.
         allowed: what is allowed; empty where only the key's absence is, or where `reason` says it all.
-        example: a value that would do, for the command that fixes it.
+        example: a value that would do, for the command that fixes it; left out where it has credentials in it.
         secret: the fixing command stores the value encrypted.
         path: the key is a path into a value, such as `docker:registryAuth[0].password`.
         remove: the key has to go rather than change.
@@ -41,6 +41,8 @@ class Problem:
     def __post_init__(self) -> None:
         if self.given is not None:
             object.__setattr__(self, "given", masked(self.given))
+        if masked(self.example) != self.example:
+            object.__setattr__(self, "example", "")
 
     @property
     def config_arguments(self) -> list[str]:

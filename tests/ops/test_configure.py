@@ -16,7 +16,7 @@ SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
         (["set", "imageRegistery", "x"], "imageRegistery: no such key; did you mean imageRegistry?"),
         (["set", "docker:hots", "x"], "docker:hots: no such key; did you mean docker:host?"),
         (["set", "httpPort", "80000"], "httpPort is '80000', allowed: "),
-        (["set", "enableGuests", "ja"], "make config ARGS='set enableGuests false'"),
+        (["set", "enableGuests", "ja"], "make config ARGS='set enableGuests VALUE'"),
         (["set", "docker:host", "http://box"], "docker:host is 'http://box'"),
         (["set", "httpPort"], "no value given for httpPort; make config ARGS='set httpPort VALUE'"),
         (["set", "httpPort", ""], "no value given for httpPort"),
@@ -76,5 +76,5 @@ def test_a_stack_with_a_backend_of_its_own_is_told_in_pulumis_own_words(
 ) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", (ready.root / "own").as_uri())
     message = one_line_error(ops("config", "set", "httpPort", "80000"))
-    assert "pulumi config --stack dev set httpPort 8000" in message
+    assert "pulumi config --stack dev set httpPort VALUE" in message
     assert not calls(ready)

@@ -195,7 +195,7 @@ def test_a_wrong_configuration_explains_itself_without_a_traceback(shared: Proje
     run = shared.ops("plan", "--stack", "wrong")
     assert run.returncode == 1
     assert run.stdout == ""
-    for expected in ("'70000'", "in Pulumi.wrong.yaml: httpPort: 8000", "then: make config STACK=wrong ARGS='set "):
+    for expected in ("'70000'", "in Pulumi.wrong.yaml: httpPort: VALUE", "then: make config STACK=wrong ARGS='set "):
         assert expected in run.stderr
     assert "Traceback" not in run.stderr
     assert "visible-in-the-file" not in run.stderr

@@ -193,7 +193,7 @@ def test_a_wrong_configuration_comes_before_everything_else(project: Project, op
     run = ops("up")
     assert run.returncode == 1
     assert "'70000'" in run.stderr
-    assert "fix:     in Pulumi.dev.yaml: httpPort: 8000" in run.stderr
+    assert "fix:     in Pulumi.dev.yaml: httpPort: VALUE" in run.stderr
     assert "Traceback" not in run.stderr
     assert not (project.root / ".local").exists()
 

@@ -101,6 +101,90 @@ PROPOSED = [
     ("restartPolicy", "Always", "always"),
     ("logMaxSize", "10MB", "10m"),
     ("enableAuth", "Yes", "true"),
+    ("publicUrl", "https://meet.example.com:${HTTPS_PORT}", "https://meet.example.com"),
+    ("publicUrl", "https://https://meet.example.com", "https://meet.example.com"),
+    ("publicUrl", "https//meet.example.com", "https://meet.example.com"),
+    ("publicUrl", "https:/meet.example.com", "https://meet.example.com"),
+    ("publicUrl", "https://meet.example.com:8443:8443", "https://meet.example.com:8443"),
+    ("publicUrl", "https://meet.example.com.", "https://meet.example.com"),
+    ("publicUrl", "'https://meet.example.com'", "https://meet.example.com"),
+    ("publicUrl", "https://admin:hunter2%40meet.example.com", "https://HOST"),
+    ("publicUrl", "admin:hunter2", "https://HOST"),
+    ("publicUrl", "https://", "https://HOST"),
+    ("publicUrl", "http://localhost:8000", "https://localhost"),
+    ("httpsPort", "443 ", "443"),
+    ("httpsPort", "443/tcp", "443"),
+    ("httpsPort", "443:443", "443"),
+    ("httpsPort", "0.0.0.0:443", "443"),
+    ("httpsPort", "8443:443", "8443"),
+    ("httpsPort", "https", ""),
+    ("turnPort", "3478/udp", "3478"),
+    ("turnRelayPorts", "49160 - 49209", "49160-49209"),
+    ("turnRelayPorts", "49160:49209/udp", "49160-49209"),
+    ("enableGuests", "true ", "true"),
+    ("enableGuests", "Y", "true"),
+    ("enableGuests", "t", "true"),
+    ("enableGuests", "enabled", "true"),
+    ("enableAuth", "'no'", "false"),
+    ("enableAuth", "maybe", ""),
+    ("conferenceTimeout", "30 ", "30"),
+    ("conferenceTimeout", "1m", "60"),
+    ("conferenceTimeout", "2h", ""),
+    ("dnsTtl", "auto", "1"),
+    ("dnsTtl", "1h", "3600"),
+    ("tls", "selfsigned", "self-signed"),
+    ("tls", "self_signed", "self-signed"),
+    ("tls", "Lets-Encrypt", "letsencrypt"),
+    ("tls", "acme", "letsencrypt"),
+    ("tls", "traefik", "proxy"),
+    ("tls", "off", "proxy"),
+    ("tls", "ssl", ""),
+    ("turn", "coturn", ""),
+    ("rabbitMq", "true", "embedded"),
+    ("authType", "ldap", ""),
+    ("jwtAppId", "my_app ", "my_app"),
+    ("jwtAcceptedIssuers", "other app, x", "other app,x"),
+    ("xmppMucModules", "token_moderation;close_room", "token_moderation,close_room"),
+    ("xmppMucModules", "token_moderation weather_report", "token_moderation,VALUE"),
+    ("embeddedBy", "app.example.com", "https://app.example.com"),
+    ("embeddedBy", "https://a.example.com/x https://b.example.com", "https://a.example.com,https://b.example.com"),
+    ("embeddedBy", "'self'", "self"),
+    ("embeddedBy", "SELF", "self"),
+    ("embeddedBy", "none", "self"),
+    ("embeddedBy", "self,https://app.example.com", "https://app.example.com"),
+    ("embeddedBy", "https://*.example.com", "https://HOST"),
+    ("dockerHostAddress", "198.51.100.7 198.51.100.8", "198.51.100.7,198.51.100.8"),
+    ("dockerHostAddress", "198.51.100.7;198.51.100.8", "198.51.100.7,198.51.100.8"),
+    ("dockerHostAddress", "198.51.100.7:10001,198.51.100.8", "198.51.100.7#10001,198.51.100.8"),
+    ("dockerHostAddress", "198.51.100.7,127.0.0.1", "198.51.100.7,ADDRESS"),
+    ("dockerHostAddress", "[2001:db8::1]#10001", "2001:db8::1#10001"),
+    ("dockerHostAddress", "192.168.001.005", "192.168.1.5"),
+    ("dockerHostAddress", "192.168.1.010", "ADDRESS"),
+    ("stunServers", "a.example.com b.example.com:1", "a.example.com:3478,b.example.com:1"),
+    ("stunServers", "none:3478", "HOST:3478"),
+    ("rabbitUrl", "stomp://mq:61613", "http://mq:15672/api/exchanges/%2F/statistics.topic/publish"),
+    ("rabbitUrl", "amqp://mq/prod", "http://mq:15672/api/exchanges/prod/statistics.topic/publish"),
+    ("rabbitUrl", "http://mq:1/api/exchanges/prod/events/publish/", "http://mq:1/api/exchanges/prod/events/publish"),
+    ("rabbitUrl", "http://mq:1/api/exchanges/prod/events", "http://mq:1/api/exchanges/prod/events/publish"),
+    ("rabbitUrl", "https://mq/a/api/exchanges/v/e", "https://mq/a/api/exchanges/v/e/publish"),
+    ("rabbitUrl", "https://mq", "https://mq/api/exchanges/%2F/statistics.topic/publish"),
+    ("rabbitUrl", "http://mq:5672/api/exchanges/v/e/publish", "http://mq:15672/api/exchanges/v/e/publish"),
+    ("rabbitUrl", "http://mq:1/api/exchanges/%252F/e/publish", "http://mq:1/api/exchanges/%2F/e/publish"),
+    ("rabbitUrl", "http://mq:1/api/exchanges///e/publish", "http://mq:1/api/exchanges/%2F/e/publish"),
+    ("rabbitUrl", "http://mq:1/prod/events", "http://mq:1/api/exchanges/VHOST/EXCHANGE/publish"),
+    ("letsencryptEmail", "mailto:admin@example.com", "admin@example.com"),
+    ("letsencryptEmail", "Admin <admin@example.com>", "admin@example.com"),
+    ("timeZone", "GMT+2", "Etc/GMT-2"),
+    ("timeZone", "UTC+02:00", "Etc/GMT-2"),
+    ("timeZone", "UTC+5:30", ""),
+    ("timeZone", "etc/gmt+2", "Etc/GMT+2"),
+    ("restartPolicy", "false", "no"),
+    ("restartPolicy", "unless_stopped", "unless-stopped"),
+    ("restartPolicy", "on-failure:3", "on-failure"),
+    ("jitsiRelease", "stable-7210", "stable-11146-2"),
+    ("jitsiRelease", "latest", ""),
+    ("logMaxSize", "10 MiB", "10m"),
+    ("logMaxSize", "10", ""),
 ]
 
 
@@ -112,16 +196,54 @@ def test_the_fix_says_what_was_meant_and_can_be_typed(name: str, text: str, prop
 
 
 @pytest.mark.parametrize(
-    ("name", "proposed"), [(name, it) for name, _, it in PROPOSED if not re.search("[A-Z]{4}", it)]
+    ("name", "proposed"), [(name, it) for name, _, it in PROPOSED if it and not re.search("[A-Z]{4}", it)]
 )
 def test_what_is_proposed_is_taken(name: str, proposed: str) -> None:
     KEYS[name].check(proposed)
 
 
-@pytest.mark.parametrize("text", ["letsencrypt", "letsencrypt_test"])
-def test_a_word_of_acme_sh_has_to_go(text: str) -> None:
+@pytest.mark.parametrize("name", [name for name, key in KEYS.items() if not key.secret])
+@pytest.mark.parametrize(
+    "text", ["https", "x y", "?", "99999999", "svc:hunter2", "https://", "a,b;c", "0.0.0.0:443", "none", " off ", "-1"]
+)
+def test_no_refusal_proposes_the_default_or_what_it_refuses(name: str, text: str) -> None:
+    """Words to fill in are in capitals; the rest derives from the text itself."""
+    try:
+        KEYS[name].check(text)
+    except Invalid as refused:
+        proposed = refused.example
+    else:
+        return
+    derived = {"0": "false", "-1": "true"}
+    assert not proposed or proposed != KEYS[name].default or proposed == derived.get(text) or "false" in proposed
+    assert "//https" not in proposed
+    if proposed and not re.search("[A-Z]{4}", proposed):
+        KEYS[name].check(proposed)
+
+
+REMOVED = [
+    ("letsencryptAcmeServer", "letsencrypt"),
+    ("letsencryptAcmeServer", "letsencrypt_test"),
+    ("embeddedBy", "*"),
+    ("embeddedBy", "any"),
+    ("authType", "none"),
+    ("authType", "anonymous"),
+    ("rabbitMq", "external"),
+    *(
+        (name, text)
+        for name in ("stunServers", "turn", "turnHost", "rabbitMq", "rabbitUrl", "dnsZone", "dnsZoneId")
+        for text in ("none", "off", "false", "No", "'none'")
+    ),
+    ("letsencryptEmail", "none"),
+    ("letsencryptAcmeServer", "none"),
+    ("dockerHostAddress", "none"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), REMOVED)
+def test_what_stands_for_none_has_to_go_and_switches_nothing_on(name: str, text: str) -> None:
     with pytest.raises(Invalid) as refused:
-        KEYS["letsencryptAcmeServer"].check(text)
+        KEYS[name].check(text)
     assert refused.value.remove
 
 

@@ -22,6 +22,13 @@ WITH_CREDENTIALS = [
     f"amqp://deploy:{PASSWORD}@mq:5672/%2F",
     f"https://video.example.org/room?jwt={PASSWORD}",
     f"https://video.example.org/room#jwt={PASSWORD}",
+    f"https://video.example.org/room?token={PASSWORD}",
+    f"https://video.example.org/?password={PASSWORD}",
+    f"https://video.example.org/#access_token={PASSWORD}",
+    f"https://deploy:{PASSWORD}%40reg.example.org",
+    f"api_key: {PASSWORD}",
+    f"Bearer {PASSWORD}",
+    f"deploy:{PASSWORD}",
 ]
 FREE = {
     "letsencryptAcmeServer",
@@ -55,4 +62,15 @@ def test_other_values_are_shown_as_they_are() -> None:
     for name, values in GOOD.items():
         for text, _ in values:
             assert KEYS[name].secret or masked(text) == text
-    assert masked("ssh.example.org") == "ssh.example.org"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ssh.example.org", "ssh://deploy@host", "mailto:admin@example.org", "https://a.example.org:${HTTPS_PORT}"),
+        *("video.example.org:port", "443:443", "0.0.0.0:443", "2001:db8::1", "stun:stun.example.org:3478", "443/tcp"),
+        *("ghcr.io/jitsi:latest", "on-failure:3", "token_moderation;close_room", "http://mq:1/api/exchanges/a%40b/c"),
+    ],
+)
+def test_what_only_looks_alike_is_shown(text: str) -> None:
+    assert masked(text) == text

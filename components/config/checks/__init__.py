@@ -23,6 +23,7 @@ from components.config.checks.access import (
     rabbit_username,
     turn,
 )
+from components.config.checks.broker import rabbit_url
 from components.config.checks.certificates import TLS_MODES, certificate_chain, email, private_key, tls
 from components.config.checks.containers import (
     SUPPORTED_RELEASE,
@@ -44,7 +45,6 @@ from components.config.checks.hosts import (
     host_addresses,
     port,
     public_url,
-    rabbit_url,
     relay_ports,
     stun_servers,
     turn_host,

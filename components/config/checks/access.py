@@ -9,7 +9,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from components.config.checks.text import CONTROL, Invalid, example_from, integer, items, one_of
+from components.config.checks.text import (
+    CONTROL,
+    Invalid,
+    example_from,
+    integer,
+    is_off,
+    items,
+    one_of,
+    removable,
+    seconds_meant,
+    unquoted,
+)
 from components.config.suggestions import nearest
 from components.config.tables import prosody_modules
 
@@ -26,22 +37,23 @@ _MODULES: Final = prosody_modules.PROJECT | prosody_modules.IMAGE | prosody_modu
 
 def auth_type(text: str) -> str:
     """How users sign in; the images know more ways, whose own settings this program does not carry."""
+    if is_off(text) or unquoted(text).lower() in ("anonymous", "guest", "open"):
+        raise Invalid("jwt or internal; for rooms without sign-in enableAuth is false and authType unset", remove=True)
     return one_of(text, "jwt", "internal")
 
 
-def _modules_meant(text: str) -> list[str]:
-    """The list with near names for unknown ones; those that are like no other are left out."""
-    written = [item.strip().removeprefix("mod_").lower().replace("-", "_") for item in text.split(",")]
-    known = [item if item in _MODULES else nearest(item, _MODULES) for item in written]
-    return [",".join(dict.fromkeys(filter(None, known)))]
-
-
-@example_from(_modules_meant)
 def modules(text: str) -> tuple[str, ...]:
     """Comma list of Prosody modules that the prosody container has."""
     return items(text, "module names", _module)
 
 
+def _module_meant(text: str) -> list[str]:
+    """Without the prefix, or the near name of an unknown one."""
+    plain = text.strip().removeprefix("mod_").lower().replace("-", "_")
+    return [plain, nearest(plain, _MODULES) or ""]
+
+
+@example_from(_module_meant)
 def _module(item: str) -> str:
     if not re.fullmatch(r"(?!mod_)[a-z0-9_]+", item):
         raise Invalid("module names of lower-case letters, digits and _, without the prefix mod_")
@@ -52,6 +64,7 @@ def _module(item: str) -> str:
     return item
 
 
+@example_from()
 def jwt_names(text: str) -> tuple[str, ...]:
     """Comma list of issuers or audiences; the first is handed to the VideoService."""
     return items(text, "names", _handed_over_name)
@@ -63,6 +76,7 @@ def _handed_over_name(text: str) -> str:
     return text
 
 
+@example_from()
 def jwt_name(text: str) -> str:
     """A name that the prosody image puts unescaped between Lua double quotes."""
     if not text or len(text) > 255 or text != text.strip() or re.search(r'["\\,]', text) or CONTROL.search(text):
@@ -97,22 +111,30 @@ def password(text: str) -> str:
     return text
 
 
+@removable
 def turn(text: str) -> str:
     """Where the TURN server comes from."""
     return one_of(text, "embedded", "external")
 
 
+@removable
 def rabbit_mq(text: str) -> str:
     """Where the broker comes from."""
+    allowed = "embedded, for a broker to try things out; unset for a broker of your own (rabbitUrl)"
+    if unquoted(text).lower() in ("external", "own"):
+        raise Invalid(allowed, remove=True)
     if text != "embedded":
-        raise Invalid("embedded, for a broker to try things out; unset for a broker of your own (rabbitUrl)")
+        raise Invalid(
+            allowed, example="embedded" if unquoted(text).lower() in ("embedded", "true", "yes", "on") else ""
+        )
     return text
 
 
 def rabbit_username(text: str) -> str:
     """A user name that HTTP basic authentication can carry (RFC 7617: no colon)."""
     if not text or ":" in text or CONTROL.search(text):
-        raise Invalid("a user name without colon or control character", example="USER")
+        given = "a value with a colon, maybe a password" if ":" in text else None
+        raise Invalid("a user name without colon or control character", given=given, example="USER")
     return text
 
 
@@ -123,6 +145,7 @@ def rabbit_password(text: str) -> str:
     return text
 
 
+@example_from(seconds_meant)
 def conference_timeout(text: str) -> int:
     """Seconds that a room lives on after its last moderator left."""
     return integer(text, 0, 3600)

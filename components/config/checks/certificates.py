@@ -7,10 +7,18 @@ from collections.abc import Callable
 from typing import Final
 
 from components.config.addresses import is_host, parse_ip
-from components.config.checks.text import Invalid, one_of
+from components.config.checks.text import Invalid, example_from, one_of, removable
 
 TLS_MODES: Final = ("local-ca", "own", "letsencrypt", "proxy", "self-signed")
 PEM_MAX_LENGTH: Final = 64 * 1024
+_TLS_WORDS: Final = {
+    **dict.fromkeys(("acme", "le", "letsencryptstaging"), "letsencrypt"),
+    **dict.fromkeys(
+        ("traefik", "nginx", "caddy", "haproxy", "apache", "reverseproxy", "ingress", "cloudflare"), "proxy"
+    ),
+    **dict.fromkeys(("none", "off", "no", "false", "disabled", "http"), "proxy"),
+}
+"""Words of other programs. With proxy web serves plain HTTP, and something else may put TLS in front."""
 _BLOCK: Final = re.compile(
     r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----[ \t]*\r?\n(?P<content>[^-]+?)-----END (?P=label)-----"
 )
@@ -19,7 +27,7 @@ _PEM: Final = "PEM text, from -----BEGIN to -----END, without a passphrase"
 
 def tls(text: str) -> str:
     """Where web's certificate comes from."""
-    return one_of(text, *TLS_MODES)
+    return one_of(text, *TLS_MODES, also=_TLS_WORDS)
 
 
 def certificate_chain(text: str) -> str:
@@ -51,10 +59,12 @@ def _blocks(text: str, wanted: Callable[[str], bool], what: str) -> str:
     return "\n".join(texts) + "\n"
 
 
+@example_from(lambda text: [re.sub(r"^\s*mailto:|^.*<|>\s*$", "", text)], "NAME@DOMAIN")
+@removable
 def email(text: str) -> str:
     """An e-mail address, as far as acme.sh, which gets it unquoted from a shell, must take it."""
     name, _, domain = text.rpartition("@")
     plain = re.fullmatch(r"[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*", name) and not name.startswith("-")
     if not plain or "." not in domain or not is_host(domain.lower()) or parse_ip(domain):
-        raise Invalid("an e-mail address", example="NAME@DOMAIN")
+        raise Invalid("an e-mail address")
     return text

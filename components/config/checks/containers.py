@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from components.config.checks.text import CONTROL, Invalid, example_from, integer, one_of
+from components.config.checks.text import CONTROL, Invalid, example_from, integer, one_of, unquoted
 from components.config.suggestions import nearest
 from components.config.tables import time_zones
 
+_OFFSET: Final = re.compile(r"(?:gmt|utc)?([+-])0?([0-9]{1,2})(?::?(?:00|([0-9]{2})))?")
 SUPPORTED_RELEASE: Final = 11146
 """First release whose images run without root, with ports 8000/8443 and /storage inside."""
 
@@ -35,7 +36,8 @@ def jitsi_release(text: str) -> str:
     if match is None:
         raise Invalid("a release tag such as stable-11146-2; no moving tag such as stable, latest or unstable")
     if int(match[1]) < SUPPORTED_RELEASE:
-        raise Invalid(f"stable-{SUPPORTED_RELEASE} or newer: older images expect other ports, volumes and variables")
+        allowed = f"stable-{SUPPORTED_RELEASE} or newer: older images expect other ports, volumes and variables"
+        raise Invalid(allowed, example=f"stable-{SUPPORTED_RELEASE}-2")
     return text
 
 
@@ -47,24 +49,35 @@ def time_zone(text: str) -> str:
     if text in time_zones.LEGACY:
         now = time_zones.LEGACY[text]
         raise Invalid(f"{allowed}; {text} is an old name of {now}, which the images do not know", example=now)
-    raise Invalid(allowed, example=_time_zone_meant(text))
+    meant = _time_zone_meant(text)
+    if meant.startswith("Etc/GMT") and meant.lower() != unquoted(text).lower():
+        raise Invalid(f"{allowed}; in its Etc names the sign is reversed: {meant} is {text.strip()}", example=meant)
+    raise Invalid(allowed, example=meant)
 
 
 def _time_zone_meant(text: str) -> str:
-    """A zone of the same letters, of the same city, or a near one."""
-    plain = text.strip().lower().replace(" ", "_")
+    """A zone of the same letters, of the same city, or a near one; of an offset the zone with the reversed sign."""
+    plain = unquoted(text).lower().replace(" ", "_")
     by_name = {name.lower(): name for name in time_zones.NAMES}
     cities = [name for name in time_zones.NAMES if name.lower().endswith(f"/{plain}")]
     city = cities[0] if len(cities) == 1 else ""
-    return by_name.get(plain) or city or nearest(plain, time_zones.NAMES) or ""
+    if plain in by_name:
+        return by_name[plain]
+    if offset := _OFFSET.fullmatch(plain):
+        reversed_sign = "-" if offset[1] == "+" else "+"
+        zone = f"Etc/GMT{reversed_sign}{int(offset[2])}"
+        return zone if zone in time_zones.NAMES and not offset[3] else ""
+    return city or nearest(plain, time_zones.NAMES) or ""
 
 
 def restart_policy(text: str) -> str:
     """Docker's `--restart`."""
-    return one_of(text, "no", "on-failure", "always", "unless-stopped")
+    also = dict.fromkeys(("never", "false", "off", "none", "disabled"), "no")
+    onfailure = {"onfailure" + text.partition(":")[2].strip(): "on-failure"}  # Docker's on-failure:3
+    return one_of(text, "no", "on-failure", "always", "unless-stopped", also=also | onfailure)
 
 
-@example_from(lambda text: [text.lower().removesuffix("b")])
+@example_from(lambda text: [re.sub(r"\s+", "", text.lower()).removesuffix("b").removesuffix("i")])
 def log_size(text: str) -> str:
     """max-size of Docker's json-file log driver."""
     if not re.fullmatch(r"[1-9][0-9]{0,5}[kmg]", text):
@@ -72,6 +85,7 @@ def log_size(text: str) -> str:
     return text
 
 
+@example_from()
 def log_files(text: str) -> int:
     """max-file of Docker's json-file log driver."""
     return integer(text, 1, 100)
