@@ -169,4 +169,7 @@ def is_docker_url(text: str) -> bool:
     host, port = r"(?!-)[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", r":[0-9]{1,5}"
     forms = (r"unix:///[^\s?#]+", r"npipe:////\./pipe/[^\s/]+", rf"tcp://({host}){port}")
     ssh = rf"ssh://((?!-)[A-Za-z0-9._-]+@)?({host})({port})?"
-    return any(re.fullmatch(form, text) for form in (*forms, ssh))
+    if not any(re.fullmatch(form, text) for form in (*forms, ssh)) or "${" in text:
+        return False
+    number = re.search(r"(?<!/):([0-9]+)$", text) if not text.startswith(("unix:", "npipe:")) else None
+    return number is None or 0 < int(number[1]) < 65536

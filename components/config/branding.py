@@ -63,29 +63,43 @@ class Branding:
         return DYNAMIC in self.files
 
 
-class Unusable(Exception):
-    """A directory that cannot be used; each of `reasons` completes the sentence "allowed: …"."""
+@dataclass(frozen=True)
+class Fault:
+    """Why a directory cannot be used.
 
-    def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons = tuple(reasons)
+    Args:
+        allowed: completes the line "allowed: …".
+        name: the file or folder below it that has to change, empty for the directory's content as a whole; None where
+            the directory itself is at fault.
+    """
+
+    allowed: str
+    name: str | None = None
+
+
+class Unusable(Exception):
+    """A directory that cannot be used, with every fault."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(fault.allowed for fault in faults))
+        self.faults = tuple(faults)
 
 
 def read(directory: str) -> Branding:
-    """What lies in `directory`. Raises Unusable with every reason against it."""
+    """What lies in `directory`. Raises Unusable with every fault."""
     root = Path(directory)
     try:
         if not _is_directory(root):
-            raise Unusable(["a directory that exists, its path from the project's directory on"])
-        reasons = list(_unexpected_entries(root)) or list(_unusable_files(root))
-        if reasons:
-            raise Unusable(reasons)
+            raise Unusable([Fault("a directory that exists, its path from the project's directory on")])
+        faults = list(_unexpected_entries(root)) or list(_unusable_files(root))
+        if faults:
+            raise Unusable(faults)
         files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
     except OSError as error:
-        raise Unusable([f"a directory that can be read: {error.strerror}"]) from None
-    reasons = [reason for name, content in files.items() for reason in _unreadable(name, content)]
-    if reasons:
-        raise Unusable(reasons)
+        raise Unusable([Fault(f"a directory that can be read: {error.strerror}")]) from None
+    faults = [Fault(allowed, name) for name, content in files.items() for allowed in _unreadable(name, content)]
+    if faults:
+        raise Unusable(faults)
     return Branding(config_js=files.pop(CONFIG, b"").decode(), files=files)
 
 
@@ -97,34 +111,35 @@ def _is_directory(path: Path) -> bool:
         return False
 
 
-def _unexpected_entries(root: Path) -> Iterator[str]:
+def _unexpected_entries(root: Path) -> Iterator[Fault]:
     """What does not belong beside the folders. Looked at before they are read: `root` may be any directory at all."""
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     files = (*PAGES, CONFIG, INTERFACE_CONFIG)
     folders = [name for name in names if (root / name).is_dir() and name not in FOLDERS]
     others = [name for name in names if not (root / name).is_dir() and name not in files]
     if folders:
-        yield f"no folder {_list(folders)}: the folders are {', '.join(FOLDERS)}"
+        yield Fault(f"no folder {_list(folders)}: the folders are {', '.join(FOLDERS)}", folders[0])
     if others:
-        yield f"no {_list(others)}: besides {', '.join(files[:-1])} and {files[-1]}, files belong in a folder"
+        allowed = f"no {_list(others)}: besides {', '.join(files[:-1])} and {files[-1]}, files belong in a folder"
+        yield Fault(allowed, others[0])
 
 
-def _unusable_files(root: Path) -> Iterator[str]:
+def _unusable_files(root: Path) -> Iterator[Fault]:
     paths = _files(root)
     for path in paths:
         name = path.relative_to(root)
         if not str(name).isprintable():
-            yield f"file names of printable characters: {str(name)!r}"
+            yield Fault(f"file names of printable characters: {str(name)!r}", str(name))
         elif path.is_symlink():
-            yield f"files, not symbolic links: {name}"
+            yield Fault(f"files, not symbolic links: {name}", str(name))
         elif path.stat().st_size == 0:
-            yield f"files with content: {name} is empty"
+            yield Fault(f"files with content: {name} is empty", str(name))
     total = sum(path.lstat().st_size for path in paths)
     if not paths:
-        yield "a directory with at least one file"
+        yield Fault("a directory with at least one file", "")
     if len(paths) > MAX_FILES or total > MAX_TOTAL:
         there = f"found {len(paths)} files, {total} bytes"
-        yield f"at most {MAX_FILES} files and {MAX_TOTAL // 1024 // 1024} MiB in all; {there}"
+        yield Fault(f"at most {MAX_FILES} files and {MAX_TOTAL // 1024 // 1024} MiB in all; {there}", "")
 
 
 def _files(root: Path) -> list[Path]:

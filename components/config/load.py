@@ -14,16 +14,12 @@ from typing import Any, Final
 
 from components.config import branding, providers, rules
 from components.config.checks import Invalid
+from components.config.checks.text import is_off
 from components.config.keys import KEYS, nearest
-from components.config.problems import Problem, SettingsError
+from components.config.problems import Problem, SettingsError, shell
 from components.config.rejected import REJECTED
-from components.config.secret import Secret
+from components.config.secret import ENCRYPTED, Secret
 from components.config.settings import DEFAULT_DOCKER_URL, LOCAL_STACK, Settings
-
-ENCRYPTED: Final = "\x00encrypted\x00"
-"""Stands for a stack file's encrypted value where it is not decrypted (`python -m ops plan`). No value that
-the engine hands over can pass for it: every secret's check refuses control characters."""
-
 
 _NO_SECRET: Final = "it is encrypted, and no secret: state and outputs would show it all the same"
 
@@ -121,12 +117,12 @@ def _read(values: Mapping[str, str], stack: str, secret_keys: Collection[str]) -
     fields, problems = _fields(values, secret_keys)
     settings = Settings(stack=stack, **fields)
     rejected = {key.name for key in KEYS.values() if fields.get(key.attribute) is REJECTED}
-    if settings.branding_dir is not None and settings.branding_dir is not REJECTED:
+    directory = settings.branding_dir
+    if directory is not None and directory is not REJECTED:
         try:
-            settings = dataclasses.replace(settings, branding=branding.read(settings.branding_dir))
+            settings = dataclasses.replace(settings, branding=branding.read(directory))
         except branding.Unusable as error:
-            given = repr(settings.branding_dir)
-            problems += [Problem("brandingDir", given, allowed, example="branding") for allowed in error.reasons]
+            problems += [_branding(directory, fault) for fault in error.faults]
     problems += [problem for problem in rules.problems(settings) if problem.key not in rejected]
     return settings, problems
 
@@ -164,6 +160,14 @@ def _fields(values: Mapping[str, str], secret_keys: Collection[str]) -> tuple[di
                 )
             )
     return fields, problems
+
+
+def _branding(directory: str, fault: branding.Fault) -> Problem:
+    """The problem of a file in the directory, or of the directory itself."""
+    removed = is_off(directory)
+    place = "/".join(filter(None, (directory.rstrip("/"), fault.name)))
+    step = f"change {shell([place])}" if fault.name is not None else ""
+    return Problem("brandingDir", repr(directory), fault.allowed, example="DIRECTORY", remove=removed, step=step)
 
 
 def _plain_text(text: str) -> str:

@@ -27,6 +27,7 @@ class Problem:
         path: the key is a path into a value, such as `docker:registryAuth[0].password`.
         remove: the key has to go rather than change.
         reason: why it is a problem, where what is allowed does not say it.
+        step: what to do instead, where the fault is not in the value of the key.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Problem:
     path: bool = False
     remove: bool = False
     reason: str = ""
+    step: str = ""
 
     def __post_init__(self) -> None:
         if self.given is not None:
@@ -86,8 +88,8 @@ class SettingsError(Exception):
 
 
 def pulumi_command(problem: Problem, stack: str) -> str:
-    """The command that fixes it, as an operator types it."""
-    return shell(["pulumi", "config", "--stack", stack, *problem.config_arguments])
+    """The command that fixes it, as an operator types it; or what else to do."""
+    return problem.step or shell(["pulumi", "config", "--stack", stack, *problem.config_arguments])
 
 
 def shell(words: Sequence[str]) -> str:

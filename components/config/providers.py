@@ -13,7 +13,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from components.config.addresses import is_docker_url
+from components.config.masking import has_password
 from components.config.problems import Problem
+from components.config.secret import ENCRYPTED
 from components.config.suggestions import nearest
 
 _DOCKER: Final = {
@@ -36,6 +38,8 @@ _SECRETS: Final = (
     "cloudflare:apiKey",
     "cloudflare:apiUserServiceKey",
 )
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""What fits into the header `Authorization: Bearer` as Cloudflare makes them."""
 _TOKEN_VARIABLE: Final = "CLOUDFLARE_API_TOKEN"
 
 
@@ -101,10 +105,19 @@ def docker_problems(stored: Mapping[str, Any], is_secret: Callable[[str], bool])
     if options is None or not all(isinstance(option, str) for option in options):
         allowed = """a list of texts, in the stack file such as ["-p", "22"]"""
         problems.append(Problem("docker:sshOpts", None, allowed, remove=True))
+    elif any(map(has_password, options)):
+        allowed = "options without a password: ssh asks its agent or a key file"
+        problems.append(Problem("docker:sshOpts", None, allowed, remove=True))
     registries = _list(stored.get("docker:registryAuth"))
     if registries is None or not all(map(_is_registry, registries)):
         allowed = f"a list of maps, each with address and some of {', '.join(_REGISTRY[1:])}"
         problems.append(Problem("docker:registryAuth", None, allowed, remove=True))
+        return problems
+    for number, entry in enumerate(registries):
+        if has_password(entry["address"]) or "@" in entry["address"]:
+            allowed = "a registry's address alone; user name and password have keys of their own beside it"
+            step = "write address without user name and password, and change the password: it stood in plain text"
+            problems.append(Problem(f"docker:registryAuth[{number}].address", None, allowed, path=True, step=step))
     return problems
 
 
@@ -120,7 +133,7 @@ def _host_problems(host: str, *, encrypted: bool) -> list[Problem]:
 def _docker_url_meant(text: str) -> str:
     """The URL with its third slash, without a password, or with the scheme that belongs there; empty for none."""
     for pattern, replacement in (
-        (r"unix:/*([^/].*)", r"unix:///\1"),
+        (r"unix:/*(?!~|\.)([^/].*)", r"unix:///\1"),
         (r"(/.+)", r"unix://\1"),
         (r"ssh://([^:@/]+):[^@]*@([^@/]+)/?", r"ssh://\1@\2"),
         (r"(?:ssh://)?([^:@/]+@[^:@/]+)(?:/.*)?", r"ssh://\1"),
@@ -144,7 +157,7 @@ def _list(text: str | None) -> list[Any] | None:
 def _is_registry(entry: Any) -> bool:
     return (
         isinstance(entry, dict)
-        and "address" in entry
+        and isinstance(entry.get("address"), str)
         and set(entry) <= set(_REGISTRY)
         and all(isinstance(value, str | bool) for value in entry.values())
     )
@@ -161,7 +174,11 @@ def cloudflare_problems(stored: Mapping[str, Any]) -> list[Problem]:
 
 
 def _token_problems(stored: Mapping[str, Any]) -> list[Problem]:
-    if stored.get(CLOUDFLARE_TOKEN) or os.environ.get(_TOKEN_VARIABLE):
+    token = stored.get(CLOUDFLARE_TOKEN)
+    if token and token != ENCRYPTED and not _TOKEN.fullmatch(token):
+        allowed = "the token alone, of letters, digits, - and _: no word before it, no blank and no line break"
+        return [Problem(CLOUDFLARE_TOKEN, None, allowed, secret=True)]
+    if token or os.environ.get(_TOKEN_VARIABLE):
         return []
     allowed = f"a token that may edit the zone's DNS, here or as {_TOKEN_VARIABLE}"
     return [Problem(CLOUDFLARE_TOKEN, None, allowed, secret=True, reason="required because dnsZone is set")]

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Final
+
+ENCRYPTED: Final = "\x00encrypted\x00"
+"""Stands for a stack file's encrypted value where it is not decrypted (`python -m ops plan`). No value that
+the engine hands over can pass for it: every secret's check refuses control characters."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,13 @@ MODERATION_MODULES: Final = ("token_moderation", "close_room", "create_room")
 _ACME_DIRECTORY: Final = "https://acme-v02.api.letsencrypt.org/directory"
 _ACME_STAGING_DIRECTORY: Final = "https://acme-staging-v02.api.letsencrypt.org/directory"
 """Let's Encrypt's (https://letsencrypt.org/docs/acme-protocol-updates/)."""
+_ACME_TRUSTED: Final = (
+    _ACME_DIRECTORY,
+    "https://acme.zerossl.com/v2/DV90",
+    "https://dv.acme-v02.api.pki.goog/directory",
+    "https://api.buypass.com/acme/directory",
+)
+"""Directories of authorities in the browsers' root stores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +270,7 @@ class Settings:
                 directory=self.letsencrypt_acme_server or standard,
                 email=self.letsencrypt_email,
                 staging=self.letsencrypt_use_staging,
+                trusted=(self.letsencrypt_acme_server or standard) in _ACME_TRUSTED,
             )
         return Tls(mode=mode, certificate=self.tls_certificate, private_key=self.tls_private_key, acme=acme)
 

@@ -20,6 +20,8 @@ class Acme:
     """URL of the authority's directory."""
     email: str | None
     staging: bool
+    trusted: bool
+    """True where every browser trusts its certificates; of another authority that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

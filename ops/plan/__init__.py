@@ -18,8 +18,8 @@ from components.config import rules
 from components.config.load import load_all
 from components.config.problems import SettingsError
 from components.config.providers import CLOUDFLARE_TOKEN
+from components.config.secret import ENCRYPTED
 from components.config.settings import Settings
-from components.stack.spec import HIDDEN
 from ops import preflight
 from ops.project import fixes, stackfile, state
 from ops.project.stackfile import StackConfig
@@ -54,7 +54,7 @@ class Source:
         stackfile.check(stack_state.tracked, tracked, project["name"])
         config = stackfile.engine_config(state.with_local_secrets(stack_state, tracked), project)
         # Asked for with dnsZone only; no plan needs the real one.
-        values = {CLOUDFLARE_TOKEN: HIDDEN, **config.values}
+        values = {CLOUDFLARE_TOKEN: ENCRYPTED, **config.values}
         secret_keys = config.secret_keys | ({CLOUDFLARE_TOKEN} - set(config.values))
         return cls(stack_state, tracked, StackConfig(values, secret_keys), str(project["name"]))
 

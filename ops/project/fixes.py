@@ -34,6 +34,8 @@ def worded(
     }
 
     def fix(problem: Problem) -> str:
+        if problem.step:
+            return problem.step
         key = problem.key.partition("[")[0] if problem.path else problem.key
         full = stackfile.full_key(key, error.project)
         command = config_command(stack_state.stack, problem.config_arguments)

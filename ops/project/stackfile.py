@@ -22,8 +22,8 @@ except ImportError:  # PyYAML without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
 from components.config.keys import KEYS
-from components.config.load import ENCRYPTED
 from components.config.problems import visible
+from components.config.secret import ENCRYPTED
 from components.config.settings import LOCAL_STACK
 from components.config.suggestions import nearest
 from ops.errors import OpsError

@@ -19,6 +19,7 @@ from components.config.keys import KEYS
 from components.config.load import load_all
 from components.config.problems import SettingsError
 from components.config.providers import CLOUDFLARE_TOKEN
+from components.config.secret import ENCRYPTED
 from components.config.settings import Settings
 from components.stack.blueprint import blueprint
 from components.stack.spec import HIDDEN, ContainerSpec
@@ -46,7 +47,7 @@ def _stack(name: str, root: Path) -> dict[str, Any]:
     namespace = str(project["name"])
     stackfile.check(path, content, namespace)
     config = stackfile.engine_config(content, project)
-    values = {CLOUDFLARE_TOKEN: HIDDEN, **config.values}
+    values = {CLOUDFLARE_TOKEN: ENCRYPTED, **config.values}
     secret_keys = config.secret_keys | ({CLOUDFLARE_TOKEN} - set(config.values))
     settings = load_all(values, stack=name, secret_keys=secret_keys, project=namespace)
     plan = blueprint(settings)

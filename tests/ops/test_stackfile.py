@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.config.load import ENCRYPTED
+from components.config.secret import ENCRYPTED
 from ops.errors import OpsError
 from ops.project import stackfile
 

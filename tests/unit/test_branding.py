@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,30 @@ def test_what_cannot_be_used_is_refused_with_its_reason(
 def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="a directory that exists"):
         load(brandingDir=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("files", "step"),
+    [
+        ({"config.js": "var config = {}"}, "config.js"),
+        ({"images/a b.png": ""}, "images/a b.png"),
+        ({"libs/app.js": "x"}, "libs"),
+        ({"manifest.json": "["}, "manifest.json"),
+    ],
+)
+def test_the_fix_names_the_file_to_change(tmp_path: Path, files: dict[str, str | bytes], step: str) -> None:
+    directory = place(tmp_path, files)
+    with pytest.raises(SettingsError) as refused:
+        load(brandingDir=directory)
+    assert [shlex.split(problem.step) for problem in refused.value.problems] == [["change", f"{directory}/{step}"]]
+    assert f"fix:     {refused.value.problems[0].step}" in str(refused.value)
+
+
+@pytest.mark.parametrize(("directory", "fix"), [("nowhere", "set brandingDir DIRECTORY"), ("none", "rm brandingDir")])
+def test_a_directory_that_is_none_is_not_proposed_again(directory: str, fix: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(brandingDir=directory)
+    assert str(refused.value).endswith(fix)
 
 
 def test_a_path_too_long_for_any_directory_is_refused() -> None:

@@ -19,9 +19,9 @@ from components.config import rules
 from components.config.addresses import PublicUrl
 from components.config.checks import Invalid
 from components.config.keys import KEYS
-from components.config.load import ENCRYPTED
 from components.config.load import load as load_settings
 from components.config.problems import SettingsError
+from components.config.secret import ENCRYPTED
 from components.stack.blueprint import blueprint
 from components.stack.spec import SecretText
 from tests.unit.given import GOOD, VALID

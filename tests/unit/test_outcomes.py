@@ -57,6 +57,7 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"bindAddress": "0.0.0.0,192.168.1.5"}, "bindAddress", "0.0.0.0"),
     ({"jwtAcceptedIssuers": "a,${user.home}"}, "jwtAcceptedIssuers", "a,VALUE"),
     ({"dnsZoneId": "0" * 32}, "dnsZone", "ZONE"),
+    ({"publicUrl": "https://a.example.org:8000", "tls": "local-ca"}, "publicUrl", "https://a.example.org:8443"),
     ({**PUBLIC, "letsencryptEmail": ""}, "letsencryptEmail", "NAME@DOMAIN"),
     ({"dnsZone": "example.com", "cloudflare:apiToken": "x"}, "publicUrl", "https://onlineberatung.example.com"),
 ]

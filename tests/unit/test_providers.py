@@ -11,6 +11,7 @@ import pytest
 from components.config import providers
 from components.config.load import load_all
 from components.config.problems import Problem, pulumi_command
+from components.config.secret import ENCRYPTED
 from components.resources.docker_host import provider_arguments
 
 PASSWORD = "hunter2-6e2f0a41"
@@ -89,6 +90,45 @@ def test_a_registrys_secret_in_plain_text_is_refused_with_the_command_for_that_v
         pulumi_command(one, "dev") == f"pulumi config --stack dev set --secret --path 'docker:registryAuth[1].{field}'"
     )
     assert problems(stored, "docker:registryAuth") == []
+
+
+def test_a_registrys_address_with_a_password_is_refused_and_not_repeated() -> None:
+    stored = {"docker:registryAuth": json.dumps([REGISTRY, {"address": f"https://u:{PASSWORD}@ghcr.io"}])}
+    for encrypted in ((), ("docker:registryAuth",)):
+        one = problem(stored, *encrypted)
+        assert one.key == "docker:registryAuth[1].address"
+        assert one.step.startswith("write address without user name and password")
+
+
+@pytest.mark.parametrize(
+    "option", [f"ProxyCommand=sshpass -p {PASSWORD} ssh jump", f"Password={PASSWORD}", f"ssh://u:{PASSWORD}@h"]
+)
+def test_options_of_ssh_with_a_password_are_refused_and_not_repeated(option: str) -> None:
+    assert problem({"docker:sshOpts": json.dumps(["-o", option])}).remove
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["ProxyCommand=ssh -W %h:%p jump", "ProxyJump=u@h:22", "PasswordAuthentication=no", "UserKnownHostsFile=/x"],
+)
+def test_other_options_of_ssh_are_taken(option: str) -> None:
+    assert problems({"docker:sshOpts": json.dumps(["-o", option])}) == []
+
+
+@pytest.mark.parametrize("token", ["Bearer abc", "abc\n", " abc", "a b"])
+def test_a_token_of_cloudflare_is_what_a_header_carries(token: str) -> None:
+    (one,) = providers.cloudflare_problems({"cloudflare:apiToken": token})
+    assert (one.key, one.secret, one.given) == ("cloudflare:apiToken", True, None)
+    assert providers.cloudflare_problems({"cloudflare:apiToken": ENCRYPTED}) == []
+
+
+@pytest.mark.parametrize("host", ["tcp://h:99999", "ssh://u@h:0", "tcp://h:${PORT}", "unix://${HOME}/x.sock"])
+def test_a_docker_host_with_a_port_or_variable_that_leads_nowhere_is_refused(host: str) -> None:
+    assert problem({"docker:host": host}).example == "ssh://USER@HOST"
+
+
+def test_a_path_from_home_does_not_become_another_one() -> None:
+    assert problem({"docker:host": "unix://~/docker.sock"}).example == "ssh://USER@HOST"
 
 
 def test_a_registry_without_a_secret_may_stand_in_plain_text() -> None:

@@ -11,10 +11,9 @@ import pytest
 
 from components.config.checks import Invalid
 from components.config.keys import KEYS
-from components.config.load import ENCRYPTED
 from components.config.load import load as load_settings
 from components.config.problems import Problem, SettingsError, pulumi_command
-from components.config.secret import Secret
+from components.config.secret import ENCRYPTED, Secret
 from components.config.source import ConfigurationError
 from tests.unit.given import GOOD
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load

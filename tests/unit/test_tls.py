@@ -6,9 +6,8 @@ import pytest
 from cryptography import x509
 
 from components.config import rules
-from components.config.load import ENCRYPTED
 from components.config.problems import SettingsError
-from components.config.secret import Secret
+from components.config.secret import ENCRYPTED, Secret
 from components.stack import topology
 from components.stack.services import web
 from components.stack.spec import FileSpec, SecretRef

@@ -50,13 +50,15 @@ def modules(text: str) -> tuple[str, ...]:
 def _module_meant(text: str) -> list[str]:
     """Without the prefix, or the near name of an unknown one."""
     plain = text.strip().removeprefix("mod_").lower().replace("-", "_")
-    return [plain, nearest(plain, _MODULES) or ""]
+    return [plain, nearest(plain, _MODULES) or ""] if plain not in prosody_modules.ELSEWHERE else []
 
 
 @example_from(_module_meant)
 def _module(item: str) -> str:
     if not re.fullmatch(r"(?!mod_)[a-z0-9_]+", item):
         raise Invalid("module names of lower-case letters, digits and _, without the prefix mod_")
+    if item in prosody_modules.ELSEWHERE:
+        raise Invalid(f"modules of rooms; {item} belongs to the whole server or to where people sign in")
     if item not in _MODULES:
         near = nearest(item, _MODULES)
         hint = f"did you mean {near}?" if near else "Prosody would only log that it is missing"

@@ -10,6 +10,7 @@ from components.config.suggestions import nearest
 from components.config.tables import time_zones
 
 _OFFSET: Final = re.compile(r"(?:gmt|utc)?([+-])0?([0-9]{1,2})(?::?(?:00|([0-9]{2})))?")
+_IMAGES: Final = "web|prosody|jicofo|jvb"
 SUPPORTED_RELEASE: Final = 11146
 """First release whose images run without root, with ports 8000/8443 and /storage inside."""
 
@@ -18,21 +19,36 @@ def _registries(text: str) -> list[str]:
     """Without scheme, credentials, tag, capitals and trailing slash; a password with a / would reach into the path."""
     plain = re.fullmatch(r"(?:[a-z]+://)?(?:[^/@\s]*@)?([^@\s]*?)/*", text, re.IGNORECASE)
     path = plain[1].lower() if plain else ""
-    return [path, re.sub(r":[^:/]*$", "", path)]
+    path = re.sub(r"^hub\.docker\.com/(?:r/|u/|_/)?", "docker.io/", path)
+    untagged = re.sub(r"(?::[^:/]*|@sha256:[0-9a-f]*)$", "", path)
+    return [path, untagged, re.sub(rf"/(?:{_IMAGES})$", "", untagged)]
 
 
 @example_from(_registries, "REGISTRY/PATH")
 def image_registry(text: str) -> str:
     """Registry and path in front of /web, /prosody, /jicofo and /jvb."""
     form = r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
-    if not re.fullmatch(form, text) or len(text) > 200:
-        raise Invalid("a registry and path in lower case, such as ghcr.io/jitsi, without scheme, tag or trailing slash")
+    allowed = "a registry and path in lower case, such as ghcr.io/jitsi, without scheme, tag or trailing slash"
+    number = re.match(r"[^/:]+:([0-9]+)", text)
+    if not re.fullmatch(form, text) or len(text) > 200 or (number and not 0 < int(number[1]) < 65536):
+        raise Invalid(allowed)
+    if re.search(rf"/(?:{_IMAGES})$", text):
+        raise Invalid(f"{allowed}, and without the image's name, which is put behind it")
+    if text.partition("/")[0] == "hub.docker.com":
+        raise Invalid(f"{allowed}; the registry of Docker Hub is docker.io")
     return text
 
 
+def _release_meant(text: str) -> list[str]:
+    """Without zeros in front, and without -0."""
+    found = re.fullmatch(r"\s*(?:stable-)?0*([0-9]{1,9})(?:-0*([0-9]{1,9}))?\s*", text)
+    return [f"stable-{found[1]}-{found[2]}", f"stable-{found[1]}"] if found else []
+
+
+@example_from(_release_meant)
 def jitsi_release(text: str) -> str:
     """A release tag of the Jitsi images, `stable-NNNNN` or `stable-NNNNN-N`."""
-    match = re.fullmatch(r"stable-([0-9]{1,9})(-[0-9]{1,9})?", text)
+    match = re.fullmatch(r"stable-([1-9][0-9]{0,8}|0)(-[1-9][0-9]{0,8})?", text)
     if match is None:
         raise Invalid("a release tag such as stable-11146-2; no moving tag such as stable, latest or unstable")
     if int(match[1]) < SUPPORTED_RELEASE:

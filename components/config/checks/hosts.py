@@ -7,6 +7,7 @@ published ports. docs/values.md lists the consumers of every key.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from components.config.addresses import (
     HostAddress,
@@ -80,8 +81,10 @@ def public_url(text: str) -> PublicUrl:
         name = spelled(host)
         raise Invalid(f"{allowed}; HOST is an IP address or a name of letters, digits, dots and hyphens{name}")
     address = parse_ip(host)
-    if address is not None and is_nobodys(address):
+    if address is not None and (is_nobodys(address) or address.is_link_local):
         raise Invalid(f"{allowed}; HOST is a name or address that browsers can reach")
+    if host == "meet.jitsi" or host.endswith(".meet.jitsi"):
+        raise Invalid(f"{allowed}; HOST is your own name: meet.jitsi is XMPP's within the stack")
     if url_port in port_table.BLOCKED_FOR_PAGES:
         raise Invalid(f"{allowed}; PORT is one that browsers open: they block {url_port}")
     return PublicUrl(host=host if address is None else str(address), port=url_port or 443)
@@ -114,8 +117,8 @@ def _host_address(text: str) -> HostAddress:
         raise Invalid(
             "addresses that other machines can reach; not loopback (127.0.0.1), 0.0.0.0, multicast or reserved"
         )
-    if ip.version == 6 and ip.is_link_local:
-        raise Invalid("addresses that browsers can use; a link-local one (fe80::) needs the name of a network card")
+    if ip.is_link_local:
+        raise Invalid("addresses that browsers can use; not a link-local one (fe80::, 169.254.0.0/16)")
     try:
         return HostAddress(ip=ip, port=port(port_text) if hash_sign else None)
     except Invalid:
@@ -138,7 +141,7 @@ def _bind_address(text: str) -> IpAddress:
     ip = parse_ip(text)
     if ip is None or (is_nobodys(ip) and not ip.is_unspecified):
         raise Invalid("IP addresses of the Docker host; 0.0.0.0 for all of IPv4, :: for all of IPv6")
-    if ip.version == 6 and ip.is_link_local:
+    if ip.is_link_local:
         raise Invalid("addresses without the name of a network card, so none that is link-local")
     return ip
 
@@ -185,6 +188,14 @@ def turn_host(text: str) -> str:
     return host if address is None else str(address)
 
 
+_ACME_WORDS: Final = {
+    "zerossl": "https://acme.zerossl.com/v2/DV90",
+    "google": "https://dv.acme-v02.api.pki.goog/directory",
+    "buypass": "https://api.buypass.com/acme/directory",
+}
+"""acme.sh's short words for other authorities (https://github.com/acmesh-official/acme.sh/wiki/Server)."""
+
+
 def _over_https(text: str) -> list[str]:
     return [re.sub(r"^http://", "https://", text, flags=re.IGNORECASE)]
 
@@ -198,8 +209,12 @@ def acme_server(text: str) -> str:
         raise Invalid(f"{allowed}; unset for Let's Encrypt", remove=True)
     if text.lower() in ("letsencrypt_test", "letsencrypttest", "staging"):
         raise Invalid(f"{allowed}; unset for Let's Encrypt, whose staging is letsencryptUseStaging", remove=True)
+    if directory := _ACME_WORDS.get(unquoted(text).lower().replace(".", "")):
+        raise Invalid(allowed, example=directory)
     url, url_port = split_url(text, allowed)
     host = (url.hostname or "").lower()
+    if host.startswith(("acme-v01.", "acme-staging.")) and host.endswith(".letsencrypt.org"):
+        raise Invalid(f"{allowed}; unset for Let's Encrypt", reason="version 1 of ACME ended in 2021", remove=True)
     if url.scheme != "https" or not is_host(host) or not re.fullmatch(r"[A-Za-z0-9._~:/?=&%\[\]-]+", text):
         raise Invalid(f"{allowed}{spelled(host)}")
     rest = text.partition("://")[2][len(url.netloc) :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from components.config.addresses import is_private
+from components.config.addresses import PublicUrl, is_private
 from components.config.ports import HeldPort, held_ports
 from components.config.problems import Problem
 from components.config.settings import Settings
@@ -46,6 +46,16 @@ def _advertised_twice(settings: Settings) -> Iterator[Problem]:
             others = [str(one) for one in settings.advertised_addresses if one is not address]
             yield Problem("dockerHostAddress", given, allowed, example=",".join(others))
         seen[place] = str(address)
+
+
+def _public_at_plain_http(settings: Settings) -> Iterator[Problem]:
+    if settings.tls.by_proxy:
+        return
+    url, http, https = settings.public_url, settings.http_port, settings.https_port
+    if url.port == http and http != https:
+        example = PublicUrl(host=url.host, port=https).origin
+        reason = f"web serves plain HTTP at port {http} (httpPort), where no https URL opens"
+        yield Problem("publicUrl", repr(url.origin), f"the port of HTTPS, {https} (httpsPort)", example, reason=reason)
 
 
 def _public_port(settings: Settings) -> Iterator[str]:
@@ -98,5 +108,9 @@ def _bound(settings: Settings) -> Iterator[str]:
             )
 
 
-RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_collisions, _advertised_twice)
+RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (
+    _collisions,
+    _advertised_twice,
+    _public_at_plain_http,
+)
 WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_public_port, _advertised, _bound)

@@ -54,4 +54,17 @@ _PROSODY: Final = """
     vcard vcard4 vcard_legacy version watchregistrations websocket welcome windows
 """
 PROSODY: Final = frozenset(_PROSODY.split())
+_ELSEWHERE: Final = """
+    account_activity account_sync admin_adhoc admin_shell admin_socket admin_telnet announce blocklist bookmarks bosh
+    c2s carbons cloud_notify component conference_requests csi csi_simple dialback flags http http_altconnect
+    http_errors http_file_share http_files http_health http_openmetrics invites invites_adhoc invites_register
+    lastactivity legacyauth limits log_masking log_ringbuffer mam message mimicking motd muc net_multiplex offline pep
+    pep_plus pep_simple posix private proxy65 pubsub register register_ibr register_limits roster roster_command s2s
+    s2s_auth_certs s2s_auth_dane_in s2s_bidi s2s_whitelist s2sout_override s2soutinjection saslauth
+    server_contact_info server_info smacks statistics_queue tls tokenauth tombstones turn_external
+    user_account_management vcard vcard4 vcard_legacy watchregistrations websocket welcome windows
+"""
+ELSEWHERE: Final = frozenset(_ELSEWHERE.split())
+"""Those of a virtual host or the whole server: on the rooms' component they do nothing, or open what is closed. The
+project's and the image's among them are loaded where they belong without being asked."""
 """Without those that authenticate or store, which are settings of a host."""

@@ -90,7 +90,7 @@ def _hsts(settings: Settings) -> bool:
     Not with one that they refuse, since they then offer no way on; nor behind a proxy, which decides for its names.
     """
     tls = settings.tls
-    trusted = tls.mode == "own" or (tls.acme is not None and not tls.acme.staging)
+    trusted = tls.mode == "own" or (tls.acme is not None and tls.acme.trusted)
     return trusted and settings.public_url.is_public_name
 
 
