@@ -47,6 +47,7 @@ _SWITCHES: Final = {
     **dict.fromkeys(("y", "yes", "on"), "true"),
     **dict.fromkeys(("n", "no", "off"), "false"),
 }
+_TAG: Final = "has a tag (!), which not every reader knows"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _BREAKS: Final = re.compile("[\n\r\x85\u2028\u2029]")
 
@@ -61,6 +62,7 @@ class Misread:
         written: the scalar itself; it may be a secret.
         reason: what its readers make of it.
         fix: what to write instead, `{}` standing for the scalar in quotes.
+        switch: `true` or `false` where the scalar is a word for it; else empty.
     """
 
     line: int
@@ -68,13 +70,19 @@ class Misread:
     written: str
     reason: str
     fix: str
+    switch: str = ""
 
-    def worded(self, *, shown: bool) -> str:
-        """Reason and fix; the scalar itself only where it may be shown."""
-        shown = shown and self.written.isprintable() and len(self.written) <= _SHOWN
+    def worded(self, *, shown: bool, switch: bool = False) -> str:
+        """Reason and fix.
+
+        Args:
+            shown: the scalar may be repeated.
+            switch: its key is `true` or `false`, so the word for it is what was meant.
+        """
+        shown = shown and self.written != "" and self.written.isprintable() and len(self.written) <= _SHOWN
         what = self.written if shown else "a value"
         quoted = quoted_scalar(self.written) if shown else "it in double quotes"
-        return f"{what} {self.reason}: write {self.fix.format(quoted)}"
+        return f"{what} {self.reason}: write {(switch and self.switch) or self.fix.format(quoted)}"
 
 
 def misread(text: str, *, loader: Any, strict: bool = True) -> Iterator[Misread]:
@@ -95,10 +103,14 @@ def misread(text: str, *, loader: Any, strict: bool = True) -> Iterator[Misread]
                 path[-1].take(event.value)
             if problem := _problem(event, strict=strict):
                 line = event.start_mark.line + 1 if event.start_mark else 0
-                yield Misread(line, _config_key(path), event.value, *problem)
+                switch = _SWITCHES.get(event.value.lower(), "")
+                yield Misread(line, _config_key(path), event.value, *problem, switch)
         elif isinstance(event, yaml.CollectionStartEvent):
             if path:
                 path[-1].take("")
+            if event.tag is not None:
+                line = event.start_mark.line + 1 if event.start_mark else 0
+                yield Misread(line, _config_key(path), "", _TAG, "it without the tag")
             path.append(_Level(mapping=isinstance(event, yaml.MappingStartEvent)))
         elif isinstance(event, yaml.CollectionEndEvent):
             path.pop()
@@ -134,7 +146,7 @@ def _problem(event: Any, *, strict: bool) -> tuple[str, str] | None:
     if event.tag == _MERGE and text == "<<":
         return None  # as the engine writes the text << back
     if event.tag is not None:
-        return "has a tag (!), which not every reader knows", "{} without the tag"
+        return _TAG, "{} without the tag"
     if _BREAKS.search(text) and (_BREAKS.match(text) or text.startswith("\t")):
         return "begins with an empty line or a tab, which the engine drops", "it from its first line on"
     return _plain_problem(text, strict=strict) if plain and not _ALIKE.fullmatch(text) else None
@@ -147,9 +159,7 @@ def _plain_problem(text: str, *, strict: bool) -> tuple[str, str] | None:
     if _NO_TEXT_TO_GO.fullmatch(text):
         return "is a number or date that not every reader takes alike", "{}"
     if strict and _NO_TEXT_ELSEWHERE.fullmatch(text):
-        meant = _SWITCHES.get(text.lower())
-        reason = "is no text for some readers of YAML and text for the engine"
-        return reason, f"{meant}, or for the text {{}}" if meant else "{}"
+        return "is no text for some readers of YAML and text for the engine", "{}"
     return None
 
 

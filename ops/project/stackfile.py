@@ -21,6 +21,7 @@ try:
 except ImportError:  # PyYAML without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
+from components.config.checks import boolean
 from components.config.keys import KEYS
 from components.config.problems import visible
 from components.config.secret import ENCRYPTED
@@ -45,6 +46,11 @@ SHAPED: Final = {"docker:host": "ssh://encrypted.invalid", "docker:sshOpts": "[]
 """Stand-ins for encrypted values whose shape is checked."""
 
 
+def _key_shown(text: str) -> str:
+    """The key, unless something else stands in its place, which may be a secret."""
+    return repr(text) if re.fullmatch(r"[A-Za-z]+(:[A-Za-z]+)?", text) else "in this line"
+
+
 class _Loader(SafeLoader):
     """YAML 1.2's plain scalars, as the engine has them: `yes`, `on` and `1:30` stay text; a key stands once."""
 
@@ -55,7 +61,7 @@ class _Loader(SafeLoader):
         for key, _ in node.value:
             problem = "a list or map stands where a key or text belongs"
             if isinstance(key, yaml.ScalarNode):
-                problem = f"the key {key.value!r} stands there twice" if key.value in seen else ""
+                problem = f"the key {_key_shown(key.value)} stands there twice" if key.value in seen else ""
                 note = "remove one of them"
                 seen.add(key.value)
             else:
@@ -135,6 +141,9 @@ def check(path: Path, content: Mapping[str, Any], project: str) -> None:
             )
     names: dict[str, str] = {}
     for name, value in (content.get("config") or {}).items():
+        if str(name) != full_key(str(name), project) and ":" in str(name):
+            new = visible(full_key(str(name), project))
+            raise OpsError(f"{_shown(path)}: {visible(str(name))} is the old form of {new}: write {new} in its place")
         other = names.setdefault(full_key(str(name), project), str(name))
         if other != str(name):
             raise OpsError(
@@ -163,7 +172,7 @@ def _parse(path: Path) -> Any:
     shown = _shown(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        _bounded(text)
+        _bounded(path, text)
         _check_scalars(path, text)
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
         json.dumps(content)  # what JSON cannot carry, the engine cannot either: a set, a date, a map within itself
@@ -173,6 +182,8 @@ def _parse(path: Path) -> Any:
         problem = str(error.problem or error.context)
         if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError) and not error.note:
             problem = "a value begins with ! or *"  # and may be a secret: PyYAML would repeat it
+        elif "tag handle" in problem:
+            problem = "a value begins with !"
         raise OpsError(f"{shown}{where} is not valid YAML: {problem}; {hint}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -181,15 +192,28 @@ def _parse(path: Path) -> Any:
         raise OpsError(
             f"{shown} is nested too deeply or within itself, or has a tag (!!) that is not known here: write plain text"
         ) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise OpsError(f"{shown}:{line} has a control character, which YAML does not take: remove it") from None
     except (yaml.YAMLError, OSError) as error:
         raise OpsError(f"{shown} cannot be read: {str(error).splitlines()[0]}") from None
     return content
 
 
-def _bounded(text: str) -> None:
-    """Raises ValueError for a nesting that would be too deep for the loader, which crashes on it."""
-    depth = 0
+def _bounded(path: Path, text: str) -> None:
+    """That it is one document, and plain YAML. Raises OpsError.
+
+    Raises ValueError for a nesting that would be too deep for the loader, which crashes on it.
+    """
+    depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            where = f"{_shown(path)}:{event.start_mark.line + 1 if event.start_mark else 1}"
+            if documents > 1:
+                raise OpsError(f"{where} begins a second document (---), which the engine passes over: keep one")
+            if event.version or event.tags:
+                raise OpsError(f"{where} has a directive (%YAML, %TAG), at which the engine stops: remove it")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise ValueError(depth)
@@ -202,7 +226,8 @@ def _check_scalars(path: Path, text: str) -> None:
         known = KEYS.get(one.key.rpartition(":")[2])
         # A key that nobody knows may be a misspelt secret.
         shown = known is not None and not known.secret
-        lines.append(f"{_shown(path)}:{one.line}: {one.worded(shown=shown)}")
+        switch = known is not None and known.check is boolean
+        lines.append(f"{_shown(path)}:{one.line}: {one.worded(shown=shown, switch=switch)}")
     if lines:
         raise OpsError("\n".join(lines))
 
@@ -219,8 +244,11 @@ def namespaced(content: Mapping[str, Any], project: str) -> dict[str, Any]:
 
 
 def full_key(name: str, project: str) -> str:
-    """The key with its namespace: the project's unless it has one."""
-    return name if ":" in name else f"{project}:{name}"
+    """The key with its namespace: the project's unless it has one.
+
+    `NAMESPACE:config:KEY` is Pulumi's old form of `NAMESPACE:KEY` (`ParseKey` in its sdk/go/common/resource/config).
+    """
+    return re.sub(r"^([^:]+):config:([^:]+)$", r"\1:\2", name) if ":" in name else f"{project}:{name}"
 
 
 def engine_config(content: Mapping[str, Any], project: Mapping[str, Any]) -> StackConfig:
@@ -256,7 +284,7 @@ def is_ciphertext(text: object) -> bool:
 
 
 def _is_secret(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"secure"}
+    return isinstance(value, dict) and set(value) == {"secure"} and isinstance(value["secure"], str)
 
 
 def has_secret(value: Any) -> bool:

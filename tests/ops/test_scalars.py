@@ -56,8 +56,16 @@ def test_what_the_refusal_proposes_can_be_typed_as_it_stands(tmp_path: Path, wri
 
 @pytest.mark.parametrize(("written", "meant"), [("yes", "true"), ("On", "true"), ("no", "false"), ("off", "false")])
 def test_a_word_that_is_a_truth_value_elsewhere_is_answered_with_it(tmp_path: Path, written: str, meant: str) -> None:
-    with pytest.raises(OpsError, match=f'write {meant}, or for the text "{written}"$'):
+    with pytest.raises(OpsError, match=f"write {meant}$"):
         config(tmp_path, f"config:\n  enableGuests: {written}\n")
+    with pytest.raises(OpsError, match=f'write "{written}"$'):  # restartPolicy has a `no` of its own
+        config(tmp_path, f"config:\n  restartPolicy: {written}\n")
+
+
+@pytest.mark.parametrize("tag", ["!!omap", "!!set", "!own"])
+def test_a_list_or_map_with_a_tag_is_refused_with_its_line(tmp_path: Path, tag: str) -> None:
+    with pytest.raises(OpsError, match=r"^Pulumi\.dev\.yaml:2: a value has a tag .*: write it without the tag$"):
+        config(tmp_path, f"config:\n  stunServers: {tag} [a]\n")
 
 
 @pytest.mark.parametrize(

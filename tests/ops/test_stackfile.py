@@ -67,7 +67,10 @@ def test_an_encrypted_part_makes_the_whole_value_secret_and_is_blotted_out(tmp_p
         ("config:\n  a: 1\n  a: 2\n", r"Pulumi\.dev\.yaml:3 .*'a' stands there twice"),
         ("- config\n", "is not a stack file"),
         ("config: here\n", "is not a stack file"),
-        ("config: \x07\n", "cannot be read"),
+        ("config:\n  a: \x07\n", r"Pulumi\.dev\.yaml:2 has a control character"),
+        ("config:\n  a: 1\n---\nconfig:\n  b: 1\n", r"Pulumi\.dev\.yaml:3 begins a second document \(---\)"),
+        ("%YAML 1.2\n---\nconfig:\n", r"Pulumi\.dev\.yaml:1 has a directive"),
+        ("%TAG !x! tag:a\n---\nconfig:\n", r"Pulumi\.dev\.yaml:1 has a directive"),
         ("config:\n  publicUrl: {{ host }}\n", r"Pulumi\.dev\.yaml:2 .*put a value that begins with { or \[ in quotes"),
         ("config:\n  ? [a, b]\n  : 1\n", r"Pulumi\.dev\.yaml:2 is not valid YAML"),
         ("config:\n  jwtAppId: a: b\n", "put a value with characters such as : .* in quotes"),
@@ -92,6 +95,10 @@ def test_what_is_no_stack_file_is_refused_in_one_line(tmp_path: Path, text: str,
         ("config:\n  httpPort: 1\n  videobackend:httpPort: 2\n", "httpPort and videobackend:httpPort are the same key"),
         ("config:\n  httpPort:\n", "httpPort is empty: give it a value, or remove the line"),
         ("config:\n  docker:host: null\n", "docker:host is empty"),
+        (
+            "config:\n  videobackend:config:httpPort: 1\n",
+            "videobackend:config:httpPort is the old form of videobackend:httpPort: write videobackend:httpPort in",
+        ),
     ],
 )
 def test_what_the_engine_would_pass_over_or_take_otherwise_is_refused(tmp_path: Path, text: str, expected: str) -> None:
@@ -100,6 +107,28 @@ def test_what_the_engine_would_pass_over_or_take_otherwise_is_refused(tmp_path: 
     content = stackfile.read(path)
     with pytest.raises(OpsError, match=rf"^Pulumi\.dev\.yaml: .*{expected}.*$"):
         stackfile.check(path, content, "videobackend")
+
+
+@pytest.mark.parametrize(
+    "line", ["a: !x!hunter2 b", "? [hunter2]\n  : x", '"hunter2": x\n  "hunter2": y', "a: *hunter2"]
+)
+def test_what_stands_where_no_secret_belongs_is_not_repeated(tmp_path: Path, line: str) -> None:
+    with pytest.raises(OpsError) as refused:
+        _config(tmp_path, f"config:\n  {line}\n")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["5", "", "[a]"])
+def test_a_map_that_only_looks_like_an_encrypted_value_is_a_map(tmp_path: Path, value: str) -> None:
+    """As the engine has it, which decrypts texts alone."""
+    config = _config(tmp_path, f"config:\n  jwtAppSecret:\n    secure: {value}\n")
+    assert config.secret_keys == frozenset()
+    assert config.values["videobackend:jwtAppSecret"].startswith('{"secure":')
+
+
+def test_a_key_in_pulumis_old_form_counts_as_the_key(tmp_path: Path) -> None:
+    """So `dnsZone` brings its package in that form, too."""
+    assert "videobackend:dnsZone" in _config(tmp_path, "config:\n  videobackend:config:dnsZone: a.org\n").values
 
 
 @pytest.mark.parametrize(
