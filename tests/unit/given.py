@@ -409,6 +409,7 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("http://mq:15672/api/exchanges/%2F/a/publish?", "http(s)://HOST:15672/api/exchanges"),
         ("http://mq:5672/api/exchanges/%2F/a/publish", "port 5672 is AMQP's"),
         ("http://mq:15672/api/exchanges/%252F/a/publish", "%252F is the vhost %2F"),
+        ("http:/\ud800/mq:15672/api/exchanges/%2F/a/publish", "http(s)://HOST:15672/api/exchanges"),
         ("http://mq:15672/a/../api/exchanges/%2F/a/publish", "which mean another path"),
     ],
     "rabbitUsername": [("a:b", "without colon"), ("a\nb", "without colon")],

@@ -134,7 +134,9 @@ def readable(message: str, problems: int) -> None:
     assert "Traceback" not in message
     lines = message.split("\n")
     assert all(line.isprintable() for line in lines)
-    assert sum(line.startswith("    fix:     pulumi config ") for line in lines) == problems >= 1
+    assert (
+        sum(line.startswith(("    fix:     pulumi config ", "    fix:     change ")) for line in lines) == problems >= 1
+    )
     assert sum(line.startswith(("    problem: ", "    allowed: ")) for line in lines) >= problems
 
 

@@ -35,7 +35,9 @@ def _publish_paths(text: str, *, http: bool) -> list[str]:
     A path of AMQP's own URL is the vhost (https://www.rabbitmq.com/docs/uri-spec).
     """
     path = re.sub(r"^\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/*[^/?#]*", "", text, count=1)
-    path = quote(re.split(r"[?#]", path)[0].strip(), safe="/%~!$&'()*+,;=:@-._").replace("%252F", "%2F")
+    path = quote(re.split(r"[?#]", path)[0].strip(), errors="replace", safe="/%~!$&'()*+,;=:@-._").replace(
+        "%252F", "%2F"
+    )
     plain = path.strip("/")
     if not plain or plain in ("api", "api/exchanges"):
         return [_PUBLISH]
