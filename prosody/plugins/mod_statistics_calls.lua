@@ -4,7 +4,8 @@
 -- live in memory and end with the process, their records do not. A call found on disk at the start is taken for one
 -- whose last moderator left when the process stopped; if a moderator opens the room again within
 -- `conference_restart_grace` seconds (60; Jitsi's page waits up to 29 before it tries again) the call goes on, else it
--- ends with that time. After a crash that time is the last heartbeat, at most HEARTBEAT seconds too early.
+-- ends with that time. After a crash that time is the last heartbeat, at most HEARTBEAT seconds too early. No call ends
+-- while Prosody stops, which may take longer than the countdown: nobody can come back in it.
 -- Does not send anything: it hands over to mod_statistics_queue. What the disk refuses waits in memory.
 
 if not module:require "statistics_settings" then return end
@@ -30,6 +31,7 @@ local left_behind = {} -- room JID -> record of a call that an earlier process l
 local grace_ends = nil -- on the monotonic clock, while there are such calls
 local is_searched = false -- whether all that an earlier process left could be read
 local is_refused = false -- whether the disk refused the last write
+local is_stopping = false
 
 local function keep(record, state)
 	local done, problem = spool.keep(record, state)
@@ -96,7 +98,7 @@ end)
 
 module:hook("video-call-ended", function(event)
 	local record = records[event.room_jid]
-	if not record then return end
+	if not record or is_stopping then return end
 	records[event.room_jid] = nil
 	record.left_at = record.left_at or event.left_at or os.time()
 	finish(record)
@@ -110,6 +112,7 @@ end
 
 -- Before the connections are closed, which counts as leaving; those times come to the same, and are written at once.
 module:hook_global("server-stopping", function()
+	is_stopping = true
 	for room_jid, record in pairs(records) do
 		if not record.left_at then
 			record.left_at = os.time()
@@ -120,6 +123,7 @@ module:hook_global("server-stopping", function()
 end, 100)
 
 local function settle()
+	if is_stopping then return end
 	grace_ends = nil
 	for room_jid, record in pairs(left_behind) do
 		left_behind[room_jid] = nil

@@ -6,8 +6,9 @@
 -- age, with a warning at 80 % and an error that names each event dropped. GET /statistics_backlog and the metrics
 -- tell its size.
 -- The message is persistent, and its message_id is the record's id. So a repetition, which is possible in one case only
--- (the broker took the message, and its answer did not arrive, or this process died before the disk let it remove the
--- file), can be recognised. The payload is the consumer's contract, to the letter.
+-- (the broker took the message, and its answer did not arrive, or this process died before it had removed the file),
+-- can be recognised. A stop in good order waits for the answer under way. The payload is the consumer's contract, to
+-- the letter.
 -- The age of an event is the time it has waited here: whatever the clock says, it drops nothing.
 -- No log line has the request's headers, its URL or its body: they hold the password.
 --
@@ -16,6 +17,7 @@
 
 module:set_global()
 
+local async = require "util.async"
 local http = require "net.http"
 local base64 = require "util.encodings".base64
 local json = require "util.json"
@@ -32,6 +34,7 @@ local PACE = 0.05
 local NEAR = 0.8 -- share of a bound at which to warn
 local STILL_CONNECTING = 1 -- seconds until the next look
 local RETRY_DISK = 5 -- seconds until what the disk refused is tried again
+local STOP_WAIT = 3 -- seconds for which a stop waits for an answer
 
 local max_events = module:get_option_number("statistics_max_events", 10000)
 local max_age = module:get_option_number("statistics_max_age", 7 * 24 * 3600)
@@ -45,6 +48,7 @@ local events = { first = 1, last = 0 } -- records, oldest first
 local flight = nil -- { record, request } of the delivery under way
 local pause = 0 -- seconds until the next attempt, 0 when all is well
 local scheduled = false
+local answered_at_stop = nil -- while Prosody stops: to be called once the delivery under way is over
 local warned = false
 local totals = { delivered = 0, dropped = 0 }
 local last_problem = nil
@@ -139,6 +143,7 @@ end
 
 local function finished(problem)
 	flight, last_problem = nil, problem
+	if answered_at_stop then answered_at_stop() end
 	if not problem then
 		remove_first()
 		totals.delivered = totals.delivered + 1
@@ -174,7 +179,7 @@ end
 
 function attempt()
 	scheduled = false
-	if flight then return end
+	if flight or answered_at_stop then return end
 	keep_bounds()
 	if count() == 0 then return end
 	local this = { record = events[events.first] }
@@ -279,6 +284,15 @@ end
 
 -- Last of all, once every record has got its time.
 module:hook("server-stopping", spool.retry, 50)
+
+-- Once all clients are gone: a message whose answer nobody hears any more would be sent again after the restart.
+module:hook("server-stopping", function()
+	local wait, done = async.waiter(1, true)
+	answered_at_stop = done
+	if not flight then return end
+	module:add_timer(STOP_WAIT, function() done() end)
+	wait()
+end, -400)
 
 function module.load()
 	if not module.reloading then search() end

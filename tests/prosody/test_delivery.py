@@ -161,6 +161,28 @@ async def test_a_call_goes_on_if_its_moderator_is_back_after_a_restart(
     assert records == [], "nothing is left that another restart would make a second event of"
 
 
+async def test_no_call_ends_while_prosody_stops(
+    make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer
+) -> None:
+    """Nobody can come back in a stop that takes longer than the countdown: after the restart it is still time."""
+    options = {"stand_in_slow_stop": 4}
+    prosody = make_prosody(rabbitmq.broker, timeout=2, meddler=True, options=options)
+    inside, leaving = new_room(), new_room()
+    async with Stage(prosody) as stage:
+        await stage.moderator(inside)
+        await hold_call(stage, leaving)  # its countdown runs when Prosody goes
+        began = time.monotonic()
+        await asyncio.to_thread(prosody.stop)
+        assert time.monotonic() - began > 4, "the stop outlasts both countdowns"
+    await asyncio.to_thread(prosody.start)
+    async with Stage(prosody) as stage:
+        for room in (inside, leaving):
+            await consumer.none(room, prosody)
+            await hold_call(stage, room)
+        for room in (inside, leaving):
+            await consumer.just_one(room, prosody)
+
+
 async def test_an_event_that_no_queue_takes_waits_for_the_binding(
     make_prosody: MakeProsody, rabbitmq: RabbitMQ, consumer: Consumer
 ) -> None:
@@ -185,6 +207,21 @@ async def test_a_reload_during_a_delivery_sends_nothing_twice(
         await until(lambda: gate.seen, "the delivery is under way")
         await asyncio.to_thread(prosody.reload_modules, "statistics_queue")
         await consumer.just_one(room, prosody)
+    assert gate.seen == ["slow"]
+
+
+async def test_a_stop_during_a_delivery_sends_nothing_twice(
+    make_prosody: MakeProsody, gate: Gate, consumer: Consumer
+) -> None:
+    """The broker has taken the message, or is about to: its answer is worth a moment."""
+    prosody, room = make_prosody(gate.broker, timeout=1), new_room()
+    gate.faults = ["slow"]
+    gate.open()
+    async with Stage(prosody) as stage:
+        await hold_call(stage, room)
+        await until(lambda: gate.seen, "the delivery is under way")
+        await restart(prosody, signal.SIGTERM)
+    await consumer.just_one(room, prosody)
     assert gate.seen == ["slow"]
 
 

@@ -1,7 +1,9 @@
 -- Test stand-in for another plugin of the conference component that does what ours must withstand. A message with the
 -- child <meddle do='...' room='...' jid='...'/> to the component makes it do one such thing; a room called
--- broken-<hook>-... makes it raise an error in that hook.
+-- broken-<hook>-... makes it raise an error in that hook. The option stand_in_slow_stop is the number of seconds for
+-- which it holds up the stop of Prosody once all clients are gone, as a client that reads nothing any more does.
 
+local async = require "util.async"
 local jid = require "util.jid"
 
 local muc = module:depends "muc"
@@ -49,3 +51,8 @@ for _, name in ipairs { "video-call-moderated", "video-call-unmoderated", "video
 		end
 	end, 2)
 end
+
+local slow_stop = module:get_option_number("stand_in_slow_stop", 0)
+module:hook_global("server-stopping", function()
+	if slow_stop > 0 then async.sleep(slow_stop) end
+end, -200)
