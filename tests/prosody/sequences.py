@@ -16,7 +16,8 @@ from tests.prosody.people import Person, RefusedError, lobby_jid, room_jid
 from tests.prosody.stage import Stage, until
 
 TIMEOUT = 4
-IN_TIME = 1.2  # seconds after the last moderator left within which one comes back for certain
+IN_TIME = 1.2  # seconds after the last moderator left within which one still sets out to come back
+LATE = 1.5  # seconds by which a busy Prosody may end a call after its countdown
 SLACK = 20.0  # seconds more than the countdown that a busy machine may take
 
 
@@ -26,13 +27,14 @@ class Sequence:
     def __init__(self, room: str, seed: int) -> None:
         self.room = room
         self.calls = 0  # how many events there must be once all is over
-        self.is_unsure = False  # whether a slow machine left it open if a moderator was in time
+        self.is_unsure = False  # whether a slow machine left it open if a moderator was in time; then no step follows
         self.steps: list[str] = []
         self._random = random.Random(seed)
         self._places: dict[str, str] = {}  # name of a moderator inside -> the room they are in
-        # When the last moderator left, if a call is open and none is in: not before, and not after.
-        self._left_from = self._left = 0.0
+        # If a call is open and no moderator in: it does not end before, and no room keeps it from ending after.
+        self._ends_from = self._ends_by = 0.0
         self._is_open = False
+        self._is_ended = False  # by hand: the room is gone at once, its call only with the countdown
         self._people: dict[str, Person] = {}
         self._breakout = ""
         self._is_admitted = self._is_inside = False
@@ -60,25 +62,29 @@ class Sequence:
             self._pause,
         ]
         for _ in range(steps):
+            if self.is_unsure:
+                break
             step = self._random.choice(choices)
             self.steps.append(step.__name__.strip("_"))
             await step()
             await self._nobody_gets_in()
 
-    async def come_back(self, stage: Stage) -> None:
-        """After a restart: a moderator comes back in time for the call to go on, if there was one."""
+    async def come_back(self, stage: Stage, grace_ends: float) -> None:
+        """After a restart: a moderator comes back, in time for the call to go on, if there was one."""
         self._stage, self._people, self._places, self._breakout = stage, {}, {}, ""
         if self._is_open:
             self.steps.append("come back")
-            self._left_from = self._left = time.monotonic()
-            await self._come()
+            self._ends_from = grace_ends
+            await self._enter(self._random.choice(["one", "two"]))
 
-    def cut_off(self) -> None:
-        """Prosody is about to be stopped: a countdown that is over by now was over."""
-        now = time.monotonic()
-        if self._is_open and not self._places and now - self._left_from > TIMEOUT - 1.5:
-            self._is_open = now - self._left < TIMEOUT + 1.5
-            self.is_unsure = self.is_unsure or self._is_open
+    def cut_off(self, before: float, after: float) -> None:
+        """Prosody was stopped between these times: a countdown that was over before was over."""
+        if not self._is_open or self._places:
+            return
+        if before > self._ends_by:
+            self._is_open = False
+        elif after > self._ends_from:
+            self.is_unsure = True
 
     def is_given_up(self) -> bool:
         """At random: whether nobody comes back after the restart; then that call is over."""
@@ -105,40 +111,51 @@ class Sequence:
         if not self._is_open:
             return
         outsider, closed = await self._person("outsider"), False
-        end = max(self._left + TIMEOUT, time.monotonic()) + SLACK
+        end = max(self._ends_by, time.monotonic()) + SLACK
         while not closed:
             assert time.monotonic() < end, f"{self.room} is not gone in time after {self.steps}"
-            await asyncio.sleep(max(0.2, self._left + TIMEOUT + 0.3 - time.monotonic()))
+            await asyncio.sleep(max(0.2, self._ends_from + 0.3 - time.monotonic()))
             closed = not await outsider.room_exists(self.room)
-        # A room that was ended by hand is gone at once, its call only with the countdown.
-        await asyncio.sleep(max(0.0, self._left + TIMEOUT + 0.3 - time.monotonic()))
-        self._is_open = self._is_inside = self._is_admitted = False
+        if self._is_ended:
+            await asyncio.sleep(max(0.0, self._ends_by - time.monotonic()))
+        self._is_open = self._is_inside = self._is_admitted = self._is_ended = False
         self._breakout = ""
 
     async def _come(self) -> None:
         name = self._random.choice(["one", "two"])
         if name in self._places:
             return
-        if self._is_open and not self._places and time.monotonic() - self._left_from > IN_TIME:
+        await self._person(name)  # to log in takes its time
+        if self._is_open and not self._places and time.monotonic() > self._ends_from - TIMEOUT + IN_TIME:
             await self._until_closed()
+        await self._enter(name)
+
+    async def _enter(self, name: str) -> None:
         person = await self._person(name)
         try:
             await person.join(self.room)
-        except RefusedError:  # the room ended between the request to the focus and the entry
-            self.is_unsure = True
-            await asyncio.sleep(1)
+        except RefusedError:
+            if self._places:
+                raise
+            await asyncio.sleep(1)  # nobody kept the room, and it ended between the request to the focus and the entry
             await person.join(self.room)
         if not self._is_open:
             self.calls += 1
-        elif not self._places and time.monotonic() - self._left_from > TIMEOUT - 0.3:
+        elif not self._places and time.monotonic() > self._ends_from:
             self.is_unsure = True
-        self._is_open = True
+        self._is_open, self._is_ended = True, False
         self._places[name] = self.room
 
+    def _leaves(self) -> None:
+        self._ends_from = time.monotonic() + TIMEOUT
+
+    def _has_left(self) -> None:
+        self._ends_by = time.monotonic() + TIMEOUT + LATE
+
     async def _leave(self, name: str) -> None:
-        self._left_from = time.monotonic()
+        self._leaves()
         await self._people[name].leave(self._places.pop(name))
-        self._left = time.monotonic()
+        self._has_left()
 
     async def _go(self) -> None:
         if self._places:
@@ -147,23 +164,29 @@ class Sequence:
     async def _drop(self) -> None:
         if self._places:
             name = self._random.choice(sorted(self._places))
-            self._left_from = time.monotonic()
+            self._leaves()
             self._people.pop(name).drop()
             self._places.pop(name)
-            self._left = time.monotonic()
+            self._has_left()
 
     async def _move(self) -> None:
         if not self._places:
             return
         name = self._random.choice(sorted(self._places))
         person, source = self._people[name], self._places[name]
-        if source != self.room:
-            await person.move(source, self.room)
-            self._places[name] = self.room
+        if source == self.room and not self._breakout:
+            self._breakout = await person.add_breakout_room(self.room)
+        target = self._breakout if source == self.room else self.room
+        self._leaves()
+        try:
+            await person.move(source, target)
+        except RefusedError:
+            if len(self._places) > 1 or time.monotonic() < self._ends_from:
+                raise
+            self._places.clear()  # the only one, and so slow that the call ended on the way
+            self._has_left()
             return
-        self._breakout = self._breakout or await person.add_breakout_room(self.room)
-        await person.move(source, self._breakout)
-        self._places[name] = self._breakout
+        self._places[name] = target
 
     async def _member(self) -> None:
         """The member comes, let in if need be, or goes."""
@@ -199,11 +222,12 @@ class Sequence:
         if not moderators or self._random.random() < 0.5:
             return
         person = self._people[moderators[0]]
-        self._left_from = time.monotonic()
+        self._leaves()
         await person.destroy(self.room)
         await until(lambda: room_jid(self.room) in person.destroyed, "the room is ended")
         person.destroyed.clear()
-        self._places, self._left, self._breakout = {}, time.monotonic(), ""
+        self._has_left()
+        self._places, self._breakout, self._is_ended = {}, "", True
         self._is_inside = self._is_admitted = False
 
     async def _pause(self) -> None:

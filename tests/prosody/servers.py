@@ -308,10 +308,6 @@ class RabbitMQ:
             messages += [(message["properties"]["message_id"], message["payload"]) for message in batch]
         return messages
 
-    def take_all(self) -> list[str]:
-        """The payloads alone."""
-        return [payload for _, payload in self.take_messages()]
-
     def bind(self, *, bound: bool) -> None:
         """Makes or takes away the binding of the consumer's queue: without it the broker routes nowhere."""
         path = f"bindings/%2F/e/{EXCHANGE}/q/{QUEUE}"

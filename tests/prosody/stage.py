@@ -95,15 +95,24 @@ class Consumer:
 
     def __init__(self, rabbitmq: RabbitMQ) -> None:
         self._rabbitmq = rabbitmq
-        self.payloads: list[str] = []
+        self._messages: list[tuple[str, str]] = []  # id and payload
 
     def take(self) -> None:
-        self.payloads += self._rabbitmq.take_all()
+        self._messages += self._rabbitmq.take_messages()
+
+    @property
+    def payloads(self) -> list[str]:
+        return [payload for _, payload in self._messages]
 
     def of(self, room: str) -> list[str]:
         """The payloads for this room so far, in the order they came."""
         self.take()
         return [payload for payload in self.payloads if json.loads(payload)["videoCallUuid"] == room]
+
+    def ids_of(self, room: str) -> list[str]:
+        """The message ids for this room so far; two that are the same are one event and its repetition."""
+        self.take()
+        return [one for one, payload in self._messages if json.loads(payload)["videoCallUuid"] == room]
 
     async def none(self, room: str, prosody: Prosody, seconds: float = 0.5) -> None:
         """Fails if an event for the room has come or is under way."""
