@@ -10,12 +10,14 @@ from typing import Any
 import pulumi
 
 from components.config.settings import Settings
+from components.resources import diagnosis
 from components.resources.certificates import Certificates
 from components.resources.credentials import Credentials
 from components.resources.docker_cli import DockerCli
 from components.resources.docker_host import DockerHost
-from components.resources.secret_values import resolve_output
+from components.resources.secret_values import resolve_container, resolve_output
 from components.stack.blueprint import blueprint
+from components.stack.topology import physical_name
 
 
 class VideoBackend(pulumi.ComponentResource):
@@ -49,13 +51,15 @@ class VideoBackend(pulumi.ComponentResource):
             secrets |= {"tls_certificate": certificates.chain, "tls_private_key": certificates.private_key}
             if certificates.ca_certificate is not None:
                 outputs["caCertificate"] = certificates.ca_certificate
-        host = DockerHost(name=name, stack=wanted.stack, secrets=secrets, cli=cli, parent=self)
-        host.place(wanted.containers)
-        outputs["containers"] = {spec.role: host.physical(spec.role) for spec in wanted.containers}
+        containers = {spec.role: physical_name(name, wanted.stack, spec.role) for spec in wanted.containers}
+        outputs["containers"] = containers
+        outputs |= {key: resolve_output(value, secrets) for key, value in wanted.outputs.items()}
+        resolved = {spec.role: resolve_container(spec, secrets) for spec in wanted.containers}
+        hooks = diagnosis.hooks(name, wanted.containers, containers, secrets, cli)
+        DockerHost(name=name, stack=wanted.stack, parent=self).place(wanted.containers, resolved, hooks)
         if wanted.dns is not None:
             from components.resources.dns import DnsRecords  # pulumi_cloudflare takes seconds to import
 
             DnsRecords(f"{name}-dns", wanted.dns, child)
-        outputs |= {key: resolve_output(value, secrets) for key, value in wanted.outputs.items()}
         self.outputs = outputs
         self.register_outputs({"publicUrl": outputs["publicUrl"]})

@@ -7,6 +7,9 @@ from typing import Final
 from components.config.keys import KEYS
 from components.config.load import load as load_settings
 from components.config.settings import Settings
+from components.stack import services
+from components.stack.services import coturn
+from components.stack.spec import ContainerSpec, SecretText
 from tests.pem import certificate
 
 _CERTIFICATE, _PRIVATE_KEY = certificate("onlineberatung.local", "video.example.org")
@@ -49,3 +52,15 @@ def load(**values: str) -> Settings:
     if "tlsCertificate" in values:
         values.setdefault("tls", "own")
     return load_settings(values, stack="dev", secret_keys=OWN_SECRETS.keys())
+
+
+def container(role: str, settings: Settings) -> ContainerSpec:
+    """The stack's container of this role."""
+    return next(spec for spec in services.specs(settings) if spec.role == role)
+
+
+def coturn_file(settings: Settings, secret: str) -> str:
+    """The configuration that the stack's own TURN server is given."""
+    (content,) = [file.content for file in container("coturn", settings).files if file.path == coturn.CONFIG]
+    assert isinstance(content, SecretText)
+    return content.render(secret)

@@ -275,6 +275,11 @@ class Settings:
         return Tls(mode=mode, certificate=self.tls_certificate, private_key=self.tls_private_key, acme=acme)
 
     @property
+    def redirects_http(self) -> bool:
+        """True where plain HTTP leads to https. web's image names no port then, so only the standard one can be reached so."""
+        return not self.tls.by_proxy and self.public_url.port == 443
+
+    @property
     def turn(self) -> Turn | None:
         """The TURN server, None without one."""
         if self.turn_choice is None:

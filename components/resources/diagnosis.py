@@ -1,7 +1,7 @@
 """What an operator reads when an image does not come or a container does not become healthy.
 
-Owns the last log lines of the failed container and of what it needs, the hint where to look, and that nothing else clutters them. Runs
-inside `pulumi up` as an error hook; never retries and never fails itself.
+Owns the last log lines of the failed container and of what it needs, the hint where to look, and that nothing else
+clutters them. Runs inside `pulumi up` as an error hook; never retries and never fails itself.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 
 from components.resources.docker_cli import DockerCli
-from components.stack.spec import HIDDEN
+from components.resources.secret_values import Secrets
+from components.stack.spec import HIDDEN, ContainerSpec
 
 _LINES: Final = 20
 _SECONDS: Final = 15
@@ -39,6 +40,51 @@ class Suspect:
     role: str
     container: str
     secrets: Sequence[pulumi.Output[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What runs when the image of a service, or its container, fails."""
+
+    image: pulumi.ErrorHook
+    container: pulumi.ErrorHook
+
+
+def hooks(
+    name: str, specs: Iterable[ContainerSpec], containers: Mapping[str, str], secrets: Secrets, docker: DockerCli
+) -> dict[str, Hooks]:
+    """The hooks of each service, by its role.
+
+    Args:
+        name: prefix of the hooks' names.
+        specs: the services.
+        containers: their containers' names on the Docker host, by role.
+        secrets: the values of those that the specs name.
+        docker: the way to the Docker host.
+    """
+    by_role = {spec.role: spec for spec in specs}
+    with_needs = {role: _with_needs(role, by_role) for role in by_role}
+    suspects = {
+        role: Suspect(
+            role=role, container=containers[role], secrets=[secrets[one] for one in sorted(spec.secret_names)]
+        )
+        for role, spec in by_role.items()
+    }
+    return {
+        role: Hooks(
+            image=image_hook(f"{name}-{role}-image-diagnosis", spec.image, docker),
+            container=container_hook(f"{name}-{role}-diagnosis", [suspects[one] for one in with_needs[role]], docker),
+        )
+        for role, spec in by_role.items()
+    }
+
+
+def _with_needs(role: str, specs: Mapping[str, ContainerSpec]) -> list[str]:
+    """The role, and all that it needs to become healthy, nearest first."""
+    roles = [role]
+    for one in roles:  # grows as it goes
+        roles += [other for other in (*specs[one].needs, *specs[one].starts_after) if other not in roles]
+    return roles
 
 
 def container_hook(name: str, suspects: Sequence[Suspect], docker: DockerCli) -> pulumi.ErrorHook:

@@ -16,11 +16,10 @@ import pulumi
 import pulumi_docker as docker
 
 from components.config.settings import Settings
-from components.resources import diagnosis
-from components.resources.docker_cli import DockerCli
-from components.resources.secret_values import Secrets, resolve
+from components.resources.diagnosis import Hooks
+from components.resources.secret_values import Resolved
 from components.stack import topology
-from components.stack.spec import ContainerSpec, FileSpec, HealthSpec
+from components.stack.spec import ContainerSpec, HealthSpec
 from components.stack.topology import LABEL_ROLE, LABEL_STACK
 
 LABEL_SESSION: Final = "videobackend.session"
@@ -38,28 +37,32 @@ def provider_arguments(settings: Settings) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class DockerHost:
-    """Where to place: names, secrets and the Docker host.
+    """Where to place: names and the parent.
 
     Args:
         name: logical prefix of the resources.
         stack: the stack; physical names carry it, so that stacks can share a host.
-        secrets: what a SecretRef or SecretText is made from.
-        cli: the docker command for the host, for what is said of a failure.
         parent: the component that the resources belong to.
     """
 
     name: str
     stack: str
-    secrets: Secrets
-    cli: DockerCli
     parent: pulumi.Resource
 
     def physical(self, role: str) -> str:
         """The name on the Docker host."""
-        return f"{self.name}-{self.stack}-{role}"
+        return topology.physical_name(self.name, self.stack, role)
 
-    def place(self, specs: Sequence[ContainerSpec]) -> None:
-        """Makes the networks, then each service after those that it starts after."""
+    def place(
+        self, specs: Sequence[ContainerSpec], resolved: Mapping[str, Resolved], hooks: Mapping[str, Hooks]
+    ) -> None:
+        """Makes the networks, then each service after those that it starts after.
+
+        Args:
+            specs: the services.
+            resolved: their environments and files, by role.
+            hooks: what explains a failure, by role.
+        """
         networks = {name: self._network(name) for name in dict.fromkeys(one for spec in specs for one in spec.networks)}
         volumes: dict[str, docker.Volume] = {}
         placed: dict[str, docker.Container] = {}
@@ -67,7 +70,9 @@ class DockerHost:
             for one in spec.volumes:
                 if one.name not in volumes:
                     volumes[one.name] = self._volume(one.name, spec.role)
-            placed[spec.role] = self._container(spec, networks, volumes, placed, self._suspects(spec, specs))
+            placed[spec.role] = self._container(
+                spec, resolved[spec.role], hooks[spec.role], networks=networks, volumes=volumes, placed=placed
+            )
 
     def _network(self, name: str) -> docker.Network:
         main = name == topology.NETWORK
@@ -84,10 +89,12 @@ class DockerHost:
     def _container(
         self,
         spec: ContainerSpec,
+        resolved: Resolved,
+        hooks: Hooks,
+        *,
         networks: Mapping[str, docker.Network],
         volumes: Mapping[str, docker.Volume],
         placed: Mapping[str, docker.Container],
-        suspects: Sequence[diagnosis.Suspect],
     ) -> docker.Container:
         name = self.physical(spec.role)
         image = docker.RemoteImage(
@@ -97,12 +104,9 @@ class DockerHost:
             keep_locally=True,
             opts=pulumi.ResourceOptions(
                 parent=self.parent,
-                hooks=pulumi.ResourceHookBinding(
-                    on_error=[diagnosis.image_hook(f"{self.name}-{spec.role}-image-diagnosis", spec.image, self.cli)]
-                ),
+                hooks=pulumi.ResourceHookBinding(on_error=[hooks.image]),
             ),
         )
-        hook = diagnosis.container_hook(f"{self.name}-{spec.role}-diagnosis", suspects, self.cli)
         return docker.Container(
             f"{self.name}-{spec.role}",
             name=name,
@@ -111,7 +115,7 @@ class DockerHost:
             network_mode="host" if spec.host_network else None,
             command=list(spec.command) or None,
             user=spec.user,
-            envs=[_assignment(key, resolve(value, self.secrets)) for key, value in sorted(spec.environment.items())],
+            envs=[_assignment(key, value) for key, value in resolved.environment],
             labels=self._labels(spec, placed),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=networks[one].name, aliases=list(spec.aliases))
@@ -122,7 +126,7 @@ class DockerHost:
                 docker.ContainerPortArgs(internal=one.internal, external=one.external, protocol=one.protocol, ip=one.ip)
                 for one in spec.ports
             ],
-            uploads=[self._upload(one) for one in spec.files],
+            uploads=[_upload(path, content) for path, content in resolved.files],
             volumes=[
                 docker.ContainerVolumeArgs(
                     volume_name=volumes[one.name].name, container_path=one.path, read_only=one.read_only or None
@@ -151,25 +155,9 @@ class DockerHost:
                 # A container that never became healthy is in the state with an init error: make it anew.
                 replace_on_changes=["#initerror"],
                 replacement_trigger=spec.fingerprint,
-                hooks=pulumi.ResourceHookBinding(on_error=[hook]),
+                hooks=pulumi.ResourceHookBinding(on_error=[hooks.container]),
             ),
         )
-
-    def _suspects(self, spec: ContainerSpec, specs: Sequence[ContainerSpec]) -> list[diagnosis.Suspect]:
-        """The container, and all that it needs to become healthy, nearest first."""
-        by_role = {one.role: one for one in specs}
-        roles = [spec.role]
-        for role in roles:  # grows as it goes
-            beneath = (*by_role[role].needs, *by_role[role].starts_after)
-            roles += [one for one in beneath if one not in roles]
-        return [
-            diagnosis.Suspect(
-                role=role,
-                container=self.physical(role),
-                secrets=[self.secrets[name] for name in sorted(by_role[role].secret_names)],
-            )
-            for role in roles
-        ]
 
     def _labels(self, spec: ContainerSpec, placed: Mapping[str, docker.Container]) -> list[docker.ContainerLabelArgs]:
         labels: dict[str, pulumi.Input[str]] = {
@@ -193,10 +181,11 @@ class DockerHost:
             opts=pulumi.ResourceOptions(parent=self.parent),
         )
 
-    def _upload(self, file: FileSpec) -> docker.ContainerUploadArgs:
-        if isinstance(file.content, bytes):
-            return docker.ContainerUploadArgs(file=file.path, content_base64=b64encode(file.content).decode())
-        return docker.ContainerUploadArgs(file=file.path, content=resolve(file.content, self.secrets))
+
+def _upload(path: str, content: pulumi.Input[str] | bytes) -> docker.ContainerUploadArgs:
+    if isinstance(content, bytes):
+        return docker.ContainerUploadArgs(file=path, content_base64=b64encode(content).decode())
+    return docker.ContainerUploadArgs(file=path, content=content)
 
 
 def _assignment(name: str, value: pulumi.Input[str]) -> pulumi.Input[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.config.ports import held_ports
 from components.config.secret import Secret
 from components.config.settings import Settings
 from components.stack import certificate, credentials, dns, facts, firewall, services, statistics_file, video_service
@@ -39,29 +40,32 @@ class Blueprint:
 
 def blueprint(settings: Settings) -> Blueprint:
     """What the settings ask for."""
+    url, turn, stack = settings.public_url.origin, settings.turn, settings.stack
+    statistics_config = statistics_file.content(settings.statistics, settings.conference_timeout)
     containers = services.specs(settings)
-    wanted = credentials.credentials(settings)
-    records = dns.dns(settings)
+    wanted, passed_on = credentials.credentials(settings), credentials.passed_on(settings)
+    records, hosts_entry = dns.dns(settings), dns.hosts_entry(settings)
+    ports = tuple(held_ports(settings))
     outputs: dict[str, Any] = {
-        "publicUrl": settings.public_url.origin,
-        "facts": facts.facts(settings, containers),
+        "publicUrl": url,
+        "facts": facts.facts(settings, ports, containers),
         "settings": {spec.role: spec.plain_environment for spec in containers},
-        "statisticsConfig": sealed(statistics_file.content(settings)),
-        "firewallRules": firewall.rules(settings),
+        "statisticsConfig": sealed(statistics_config),
+        "firewallRules": firewall.rules(settings, ports),
         "videoServiceProperties": video_service.properties(settings),
         "credentials": {one.name: SecretRef(one.name) for one in wanted},
     }
-    if settings.public_url.is_in_hosts_file:
-        outputs["hostsEntry"] = dns.hosts_entry(settings)
+    if hosts_entry is not None:
+        outputs["hostsEntry"] = hosts_entry
     if records is not None:
         outputs["dnsRecords"] = [str(record) for record in records.records]
-    if settings.turn is not None:
-        outputs["turn"] = {"urls": settings.turn.urls, "secret": SecretRef(credentials.TURN_SECRET)}
+    if turn is not None:
+        outputs["turn"] = {"urls": turn.urls, "secret": SecretRef(credentials.TURN_SECRET)}
     return Blueprint(
-        stack=settings.stack,
+        stack=stack,
         containers=containers,
         credentials=wanted,
-        passed_on=credentials.passed_on(settings),
+        passed_on=passed_on,
         certificate=certificate.certificate(settings),
         dns=records,
         outputs=outputs,

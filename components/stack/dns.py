@@ -59,7 +59,9 @@ def _comment(stack: str) -> str:
     return text if len(text) <= 100 else "videobackend: managed by Pulumi"
 
 
-def hosts_entry(settings: Settings) -> str:
-    """The line for /etc/hosts that makes a local name resolve."""
+def hosts_entry(settings: Settings) -> str | None:
+    """The line for /etc/hosts that makes a local name resolve; None for another name."""
+    if not settings.public_url.is_in_hosts_file:
+        return None
     address = settings.advertised_addresses[0].ip if settings.advertised_addresses else "127.0.0.1"
     return f"{address} {settings.public_url.host}"

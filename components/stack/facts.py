@@ -6,25 +6,25 @@ Owns its shape, which docs/verify.md describes. Holds no secret: those have outp
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from components.config.ports import held_ports
+from components.config.ports import HeldPort
 from components.config.settings import Settings
 from components.config.values import Turn
 from components.stack import topology
-from components.stack.services import web
 from components.stack.spec import ContainerSpec
 
 VERSION: Final = 1
 """Of the shape. A reader that meets another one says so instead of guessing."""
 
 
-def facts(settings: Settings, specs: Iterable[ContainerSpec]) -> dict[str, Any]:
+def facts(settings: Settings, ports: Iterable[HeldPort], specs: Sequence[ContainerSpec]) -> dict[str, Any]:
     """The facts as JSON has them: names in camelCase, numbers of ports and seconds as numbers, None where there is none.
 
     Args:
         settings: the stack's settings.
+        ports: the ports that it holds.
         specs: the containers that follow from them.
     """
     return {
@@ -36,7 +36,7 @@ def facts(settings: Settings, specs: Iterable[ContainerSpec]) -> dict[str, Any]:
         },
         "http": {
             "port": 80 if settings.public_url.port == 443 else settings.http_port,
-            "redirects": web.redirects_http(settings),
+            "redirects": settings.redirects_http,
         },
         "auth": _auth(settings),
         "rooms": {
@@ -58,7 +58,7 @@ def facts(settings: Settings, specs: Iterable[ContainerSpec]) -> dict[str, Any]:
         "turn": _turn(settings.turn),
         "statistics": {"broker": _broker(settings)},
         "timeouts": {"conference": settings.conference_timeout},
-        "ports": _ports(settings),
+        "ports": _ports(ports),
         "images": {spec.role: spec.image for spec in specs},
         "memory": {spec.role: spec.memory for spec in specs},
     }
@@ -95,7 +95,7 @@ def _broker(settings: Settings) -> str | None:
     return settings.statistics.kind if settings.statistics else None
 
 
-def _ports(settings: Settings) -> list[dict[str, Any]]:
+def _ports(ports: Iterable[HeldPort]) -> list[dict[str, Any]]:
     """The ports that the stack holds on the Docker host, each a range from `first` to `last`.
 
     `network` is `bridge` where Docker publishes them, `host` where a container shares the host's network.
@@ -109,5 +109,5 @@ def _ports(settings: Settings) -> list[dict[str, Any]]:
             "addresses": [str(address) for address in port.addresses],
             "network": port.network,
         }
-        for port in held_ports(settings)
+        for port in ports
     ]

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from components.config.addresses import IpAddress, parse_ip
-from components.config.ports import held_ports
+from components.config.ports import HeldPort
 from components.config.settings import Settings
 
 VIDEO_BACKEND: Final = "videoBackend"
@@ -44,14 +44,19 @@ class OpenPort:
         return self.address.is_loopback
 
 
-def rules(settings: Settings) -> dict[str, str]:
-    """The scripts by the role of the host that loads them: `videoBackend` and, with a broker of one's own, `rabbitMq`."""
-    scripts = {VIDEO_BACKEND: video_backend_rules(settings)}
+def rules(settings: Settings, ports: Iterable[HeldPort]) -> dict[str, str]:
+    """The scripts by the role of the host that loads them: `videoBackend` and, with a broker of one's own, `rabbitMq`.
+
+    Args:
+        settings: the stack's settings.
+        ports: the ports that it holds.
+    """
+    scripts = {VIDEO_BACKEND: video_backend_rules(settings.stack, ports)}
     broker = rabbit_mq_rules(settings)
     return scripts if broker is None else scripts | {RABBIT_MQ: broker}
 
 
-def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
+def open_ports(held: Iterable[HeldPort]) -> tuple[OpenPort, ...]:
     """What of the stack the Docker host is reached at."""
     return tuple(
         OpenPort(
@@ -61,7 +66,7 @@ def open_ports(settings: Settings) -> tuple[OpenPort, ...]:
             why=f"{port.service}, {port.purpose} ({port.key})",
             published=port.published,
         )
-        for port in held_ports(settings)
+        for port in held
         for address in port.addresses
         for protocol in port.protocols
     )
@@ -82,12 +87,12 @@ def forward_rules(ports: Iterable[OpenPort]) -> list[str]:
     ]
 
 
-def video_backend_rules(settings: Settings) -> str:
+def video_backend_rules(stack: str, held: Iterable[HeldPort]) -> str:
     """The script for the Docker host: counts what arrives for the stack, keeps loopback ports to the host itself."""
-    ports = open_ports(settings)
-    table = f"videobackend-{settings.stack}"
+    ports = open_ports(held)
+    table = f"videobackend-{stack}"
     lines = [
-        f"# Video backend, stack {settings.stack}: nftables rules for the Docker host.",
+        f"# Video backend, stack {stack}: nftables rules for the Docker host.",
         *_loading(table),
         "#",
         "# Must be reachable:",

@@ -6,7 +6,7 @@ Owns the text of `statistics.cfg.lua`, and which broker and account it names. Do
 
 from __future__ import annotations
 
-from components.config.settings import Settings
+from components.config.values import Statistics
 from components.stack import topology
 from components.stack.spec import SecretText
 
@@ -52,12 +52,11 @@ def render_statistics_lua(
     return "\n".join(lines) + "\n"
 
 
-def content(settings: Settings) -> str | SecretText:
-    """The file of a stack; it holds a secret only where events are sent."""
-    timeout = settings.conference_timeout
-    if settings.statistics is None:
-        return render_statistics_lua(enabled=False, conference_timeout=timeout)
-    broker = settings.statistics.broker
+def content(statistics: Statistics | None, conference_timeout: int) -> str | SecretText:
+    """The file of a stack; it holds a secret only where events are sent. `conference_timeout` in seconds."""
+    if statistics is None:
+        return render_statistics_lua(enabled=False, conference_timeout=conference_timeout)
+    broker = statistics.broker
     if broker is None:
         url, username = topology.EMBEDDED_RABBIT_URL, topology.STATISTICS_USER
     else:
@@ -65,6 +64,6 @@ def content(settings: Settings) -> str | SecretText:
     return SecretText(
         made_from=("rabbit_password",),
         render=lambda password: render_statistics_lua(
-            enabled=True, url=url, username=username, password=password, conference_timeout=timeout
+            enabled=True, url=url, username=username, password=password, conference_timeout=conference_timeout
         ),
     )

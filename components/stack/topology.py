@@ -71,3 +71,8 @@ EMBEDDED_RABBIT_URL: Final = (
 TMPFS: Final = {"/run": "size=16M,mode=0750,uid=1000,gid=1000,exec", "/tmp": "size=16M,mode=1777,noexec"}
 """What the images need writable besides their volumes. Their init (s6-overlay) wants /run to be its user's; where it is
 root's, it takes a set-uid helper to change that, which no-new-privileges forbids."""
+
+
+def physical_name(prefix: str, stack: str, role: str) -> str:
+    """The name on the Docker host, such as `videobackend-dev-web`; it carries the stack, so that stacks can share a host."""
+    return f"{prefix}-{stack}-{role}"

@@ -151,7 +151,7 @@ def _is_free(port: PortSpec, number: int, published: Sequence[Published]) -> boo
 
 def _turn_ports(settings: Settings) -> Iterator[PortSpec]:
     """Where coturn listens, which shares the host's network and so publishes nothing."""
-    for one in firewall.open_ports(settings):
+    for one in firewall.open_ports(held_ports(settings)):
         if not one.published and one.ports.isdecimal():
             number = int(one.ports)
             yield PortSpec(internal=number, external=number, protocol=one.protocol, ip=str(one.address))

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.stack.services import coturn
 from tests.consumers import alphabet
 from tests.prosody.servers import free_port, wait_until
 from tests.turn.client import Client, Refused, credentials
 from tests.turn.server import answers
-from tests.values import load
+from tests.values import coturn_file, load
 
 ONE = "one-of-the-secrets"
 
@@ -27,7 +26,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("coturn")
     port = free_port()
     settings = load(turn="embedded", dockerHostAddress="192.168.1.5", tls="self-signed", turnRelayPorts="49160-49659")
-    text = coturn.config(settings, ONE)
+    text = coturn_file(settings, ONE)
     line = f"static-auth-secret={ONE}\n"
     assert line in text
     lines = [f"static-auth-secret={secret}" for secret in (*alphabet.passwords(), "=begins-with-equals")]

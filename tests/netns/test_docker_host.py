@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from components.config.ports import held_ports
+from components.config.settings import Settings
 from components.stack import firewall
 from tests.netns.network import CONTAINER, FAMILIES, FRIEND, HOST, IPV4, IPV6, STRANGER, Network
 from tests.values import load
@@ -33,8 +35,12 @@ table inet mine {{
 """A base policy of an operator's own."""
 
 
+def host_script(settings: Settings) -> str:
+    return firewall.video_backend_rules(settings.stack, held_ports(settings))
+
+
 def script(**values: str) -> str:
-    return firewall.video_backend_rules(load(**values))
+    return host_script(load(**values))
 
 
 def lines_for_own_rules(text: str, hook: str) -> str:
@@ -139,7 +145,7 @@ def test_stacks_beside_each_other_have_tables_of_their_own_whatever_pulumi_lets_
 ) -> None:
     names = ["dev", "prod", "0.1", "-a_b.c-", "accept"]
     for name in names:
-        network.load(firewall.video_backend_rules(replace(load(), stack=name)))
+        network.load(host_script(replace(load(), stack=name)))
     tables = network.run(HOST, "nft", "list", "tables").splitlines()
     assert tables == [f"table inet videobackend-{name}" for name in names]
     network.run(HOST, "nft", "delete", "table", "inet", TABLE)

@@ -21,12 +21,11 @@ from cryptography import x509
 
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services import web
 from tests.netns import network as hosts
 from tests.netns.network import ADDRESS, CONTAINER, FRIEND, HOST_ADDRESS, IPV4, Network
 from tests.pem import certificate
 from tests.prosody.servers import wait_until
-from tests.values import DOMAIN, load
+from tests.values import DOMAIN, container, load
 
 pytestmark = pytest.mark.servers
 
@@ -47,7 +46,7 @@ def network(settings: Settings) -> Iterator[Network]:
     if reason is not None:
         pytest.skip(reason)
     with Network() as made:
-        ports = {port.external: port.internal for port in web.spec(settings).ports if port.ip == "0.0.0.0"}
+        ports = {port.external: port.internal for port in container("web", settings).ports if port.ip == "0.0.0.0"}
         made.publish("tcp", 80, ports[80])
         yield made
 
@@ -98,7 +97,7 @@ def authority(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def acme_sh(folder: Path, trust: Path, settings: Settings, port: int) -> tuple[list[str], Path]:
     """The image's own way, and where the chain lands."""
-    environment = web.spec(settings).plain_environment
+    environment = container("web", settings).plain_environment
     command = [
         *("acme.sh", "--home", str(folder), "--accountemail", environment["LETSENCRYPT_EMAIL"]),
         *("--set-default-ca", "--server", environment["LETSENCRYPT_ACME_SERVER"]),
@@ -109,7 +108,7 @@ def acme_sh(folder: Path, trust: Path, settings: Settings, port: int) -> tuple[l
 
 
 def lego(folder: Path, trust: Path, settings: Settings, port: int) -> tuple[list[str], Path]:
-    environment = web.spec(settings).plain_environment
+    environment = container("web", settings).plain_environment
     command = [
         *("env", f"LEGO_CA_CERTIFICATES={trust}", "lego", "--accept-tos", "--path", str(folder)),
         *("--server", environment["LETSENCRYPT_ACME_SERVER"], "--email", environment["LETSENCRYPT_EMAIL"]),

@@ -7,12 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from components.stack import topology
-from components.stack.services import web
 from components.stack.spec import SecretRef
 from tests.pem import certificate
 from tests.tls.browser import Browser
 from tests.tls.conftest import HOST, Certificate
-from tests.values import load
+from tests.values import container, load
 
 pytestmark = pytest.mark.servers
 
@@ -23,7 +22,7 @@ LocalCa = Callable[[str], Certificate]
 def uploaded(chain: str, private_key: str, **values: str) -> tuple[str, str]:
     """What web gets at the two paths that its nginx reads, with these secrets of a stack."""
     secrets = {"tls_certificate": chain, "tls_private_key": private_key}
-    files = {one.path: one.content for one in web.spec(load(**values)).files}
+    files = {one.path: one.content for one in container("web", load(**values)).files}
     contents = []
     for path in (topology.WEB_CERTIFICATE, topology.WEB_PRIVATE_KEY):
         reference = files[path]

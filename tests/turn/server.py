@@ -16,6 +16,7 @@ from components.config.settings import Settings
 from components.stack.services import coturn
 from ops.verify import stun
 from tests.prosody.servers import wait_until
+from tests.values import coturn_file
 
 SECRET: Final = "the-shared-secret-0123456789"
 
@@ -35,7 +36,7 @@ class Coturn:
     ) -> None:
         directory.mkdir(exist_ok=True)
         self.log = directory / "log"
-        text = coturn.config(settings, SECRET)
+        text = coturn_file(settings, SECRET)
         self.certificate, self.private_key = directory / "certificate.pem", directory / "key.pem"
         moved = {
             coturn.CERTIFICATE: self.certificate,

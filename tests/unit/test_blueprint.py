@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, Final
 
 import pytest
 
+from components.config.settings import Settings
 from components.stack.blueprint import Blueprint, blueprint
 from components.stack.dns import DnsRecord
 from components.stack.spec import SecretRef, SecretText
@@ -96,3 +99,25 @@ def test_without_a_zone_there_is_no_record() -> None:
 @pytest.mark.parametrize(("values", "certificate"), [({}, True), (TLS_OWN, True), ({"tls": "proxy"}, False)])
 def test_a_certificate_is_wanted_where_this_program_has_it(values: dict[str, str], certificate: bool) -> None:
     assert (blueprint(load(**values)).certificate is not None) is certificate
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_module_reads_the_settings_in_one_go_and_none_asks_again_later(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data flows one way: what two modules need is worked out once and handed on."""
+    settings = load(**SETTINGS[name])
+    readers: list[str] = []
+
+    def recording(self: Settings, attribute: str) -> Any:
+        module = sys._getframe(1).f_globals["__name__"]
+        if module != Settings.__module__ and not attribute.startswith("__"):
+            readers.append(module)
+        return object.__getattribute__(self, attribute)
+
+    monkeypatch.setattr(Settings, "__getattribute__", recording)
+    blueprint(settings)
+    visits = [module for module, _ in groupby(readers)]
+    assert len(visits) >= 14, "every service and every output is made from them"
+    again = sorted({module for module in visits if visits.count(module) > 1})
+    assert not again, f"{again} read the settings again after others had: {visits}"

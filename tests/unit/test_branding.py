@@ -13,7 +13,7 @@ from components.config.problems import SettingsError
 from components.stack import topology
 from components.stack.services import web
 from components.stack.spec import ContainerSpec
-from tests.values import load
+from tests.values import container, load
 
 
 def write(root: Path, **files: str | bytes) -> str:
@@ -29,7 +29,7 @@ def place(root: Path, files: dict[str, str | bytes]) -> str:
 
 
 def spec(directory: str) -> ContainerSpec:
-    return web.spec(load(brandingDir=directory))
+    return container("web", load(brandingDir=directory))
 
 
 def test_files_go_over_the_front_end_byte_for_byte(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_front_end_is_told_of_dynamic_branding(tmp_path: Path) -> None:
     assert spec(directory).environment["DYNAMIC_BRANDING_URL"] == (
         "https://onlineberatung.local:8443/dynamicBranding.json"
     )
-    assert "DYNAMIC_BRANDING_URL" not in web.spec(load()).environment
+    assert "DYNAMIC_BRANDING_URL" not in container("web", load()).environment
 
 
 @pytest.mark.parametrize(

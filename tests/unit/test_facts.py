@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from components.config.ports import held_ports
 from components.stack import services
 from components.stack.facts import facts
 from tests.values import DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
@@ -18,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 def found(**values: str) -> dict[str, Any]:
     settings = load(**values)
-    return facts(settings, services.specs(settings))
+    return facts(settings, held_ports(settings), services.specs(settings))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import Final
 
 import pytest
 
+from components.config.ports import held_ports
+from components.config.settings import Settings
 from components.stack import firewall, services
 from tests.values import DOMAIN, OWN_SECRETS, STATISTICS, load
 
@@ -20,6 +22,14 @@ def broker_script(**values: str) -> str:
     text = firewall.rabbit_mq_rules(load(**{**DOMAIN, **STATISTICS, **values}))
     assert text is not None
     return text
+
+
+def all_scripts(settings: Settings) -> dict[str, str]:
+    return firewall.rules(settings, held_ports(settings))
+
+
+def host_script(settings: Settings) -> str:
+    return firewall.video_backend_rules(settings.stack, held_ports(settings))
 
 
 def effective(text: str) -> list[str]:
@@ -39,7 +49,7 @@ def effective(text: str) -> list[str]:
 def test_the_docker_hosts_script_is_as_reviewed(
     golden: Callable[[str, str], None], name: str, values: dict[str, str]
 ) -> None:
-    golden(f"firewall_video_backend_{name}.nft", firewall.video_backend_rules(load(**values)))
+    golden(f"firewall_video_backend_{name}.nft", host_script(load(**values)))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +78,7 @@ def test_the_broker_hosts_script_is_as_reviewed(
     ids=["no statistics", "external broker", "broker not used", "embedded broker"],
 )
 def test_only_a_broker_outside_the_stack_that_is_used_gets_a_script(values: dict[str, str], roles: set[str]) -> None:
-    scripts = firewall.rules(load(**values))
+    scripts = all_scripts(load(**values))
     assert scripts.keys() == roles
     assert all(scripts.values())
 
@@ -81,12 +91,14 @@ def test_open_ports_are_the_ports_that_the_containers_publish(values: dict[str, 
     published = {
         (port.protocol, str(port.external), port.ip) for spec in services.specs(settings) for port in spec.ports
     }
-    assert {(one.protocol, one.ports, str(one.address)) for one in firewall.open_ports(settings)} == published
-    assert all(one.published for one in firewall.open_ports(settings))
+    assert {
+        (one.protocol, one.ports, str(one.address)) for one in firewall.open_ports(held_ports(settings))
+    } == published
+    assert all(one.published for one in firewall.open_ports(held_ports(settings)))
 
 
 def test_a_port_at_loopback_is_offered_to_nobody_and_guarded() -> None:
-    text = firewall.video_backend_rules(load(bindAddress="127.0.0.1"))
+    text = host_script(load(bindAddress="127.0.0.1"))
     assert "accept" not in "".join(line for line in text.splitlines() if "8443" in line)
     (rule,) = [line for line in effective(text) if "8443" in line]
     assert rule.startswith('iif != "lo" ip daddr 127.0.0.0/8 tcp dport 8443')
@@ -94,18 +106,18 @@ def test_a_port_at_loopback_is_offered_to_nobody_and_guarded() -> None:
 
 
 def test_a_port_at_ipv6_loopback_is_left_to_the_kernel_which_refuses_it_before_any_hook() -> None:
-    text = firewall.video_backend_rules(load(bindAddress="::1"))
+    text = host_script(load(bindAddress="::1"))
     assert not [line for line in effective(text) if "8443" in line]
     assert "tcp 8443 at ::1" in text
 
 
 def test_the_docker_hosts_script_drops_nothing_but_what_a_wire_carries_for_loopback() -> None:
     for values in ({}, DOMAIN, {"bindAddress": "192.0.2.5", "jvbBindAddress": "2001:db8::5"}):
-        assert "drop" not in "\n".join(effective(firewall.video_backend_rules(load(**values))))
+        assert "drop" not in "\n".join(effective(host_script(load(**values))))
 
 
 def test_no_script_has_a_policy_other_than_accept_or_touches_a_table_of_another() -> None:
-    for script in firewall.rules(load(**DOMAIN, **STATISTICS)).values():
+    for script in all_scripts(load(**DOMAIN, **STATISTICS)).values():
         lines = effective(script)
         tables = {match[1] for line in lines if (match := re.match(r"(?:add |delete )?table inet (\S+)", line))}
         assert len(tables) == 1
@@ -146,14 +158,14 @@ def test_scripts_of_two_stacks_and_of_the_two_roles_never_share_a_table() -> Non
     settings = [
         replace(load(**DOMAIN, **STATISTICS), stack=stack) for stack in ("dev", "prod", "rabbitmq-dev", "rabbitmq")
     ]
-    scripts = [script for one in settings for script in firewall.rules(one).values()]
+    scripts = [script for one in settings for script in all_scripts(one).values()]
     tables = [match[1] for script in scripts if (match := re.search(r"^add table inet (\S+)$", script, re.MULTILINE))]
     assert len(tables) == len(set(tables)) == len(scripts)
 
 
 def test_no_secret_is_in_a_script() -> None:
     values = {key: OWN_SECRETS[key] for key in ("jwtAppSecret", "jvbAuthPassword")}
-    text = "".join(firewall.rules(load(**DOMAIN, **STATISTICS, **values)).values())
+    text = "".join(all_scripts(load(**DOMAIN, **STATISTICS, **values)).values())
     assert not [secret for secret in OWN_SECRETS.values() if secret in text]
     assert STATISTICS["rabbitUsername"] + "@" not in text
 

@@ -9,10 +9,9 @@ from components.config import rules
 from components.config.problems import SettingsError
 from components.config.secret import ENCRYPTED, Secret
 from components.stack import topology
-from components.stack.services import web
 from components.stack.spec import FileSpec, SecretRef
 from tests.pem import certificate
-from tests.values import DOMAIN, load
+from tests.values import DOMAIN, container, load
 
 CERTIFICATE, KEY = certificate("video.example.org", "*.counselling.example", "192.0.2.7")
 PUBLIC = {"publicUrl": "https://video.example.org", "httpPort": "80", "httpsPort": "443", "jvbPort": "10000"}
@@ -143,7 +142,7 @@ def test_letsencrypt_is_accepted_where_one_of_several_addresses_can_be_reached(a
 
 
 def test_letsencrypt_reaches_the_image_as_it_reads_it() -> None:
-    environment = web.spec(load(**DOMAIN, letsencryptUseStaging="true")).environment
+    environment = container("web", load(**DOMAIN, letsencryptUseStaging="true")).environment
     assert {name: value for name, value in environment.items() if "LETSENCRYPT" in name} == {
         "ENABLE_LETSENCRYPT": "1",
         "LETSENCRYPT_DOMAIN": "video.example.org",
@@ -155,14 +154,14 @@ def test_letsencrypt_reaches_the_image_as_it_reads_it() -> None:
 
 @pytest.mark.parametrize(("mode", "uploaded"), [("local-ca", True), ("self-signed", False), ("proxy", False)])
 def test_web_gets_a_certificate_where_this_program_provides_it(mode: str, uploaded: bool) -> None:
-    files = web.spec(load(tls=mode)).files
+    files = container("web", load(tls=mode)).files
     assert (FileSpec(path=topology.WEB_CERTIFICATE, content=SecretRef("tls_certificate")) in files) is uploaded
     assert (FileSpec(path=topology.WEB_PRIVATE_KEY, content=SecretRef("tls_private_key")) in files) is uploaded
 
 
 def test_behind_a_proxy_web_speaks_plain_http_to_its_own_machine_only() -> None:
-    spec = web.spec(load(tls="proxy"))
+    spec = container("web", load(tls="proxy"))
     assert [(port.internal, port.ip) for port in spec.ports] == [(topology.WEB_HTTP_PORT, "127.0.0.1")]
     assert spec.environment["DISABLE_HTTPS"] == "1"
     assert spec.environment["ENABLE_HTTP_REDIRECT"] == "0"
-    assert [port.ip for port in web.spec(load(tls="proxy", bindAddress="192.0.2.9")).ports] == ["192.0.2.9"]
+    assert [port.ip for port in container("web", load(tls="proxy", bindAddress="192.0.2.9")).ports] == ["192.0.2.9"]

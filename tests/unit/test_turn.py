@@ -9,12 +9,13 @@ from typing import Any, Final
 import pytest
 
 from components.config import rules
+from components.config.ports import held_ports
 from components.config.problems import SettingsError
 from components.config.values import Turn
 from components.stack import firewall, services, topology
 from components.stack.services import coturn
 from components.stack.spec import ContainerSpec, SecretRef, SecretText
-from tests.values import DOMAIN, OWN_SECRETS, TLS_OWN, TURN_EXTERNAL, load
+from tests.values import DOMAIN, OWN_SECRETS, TLS_OWN, TURN_EXTERNAL, coturn_file, load
 
 SECRET: Final = OWN_SECRETS["turnSecret"]
 EMBEDDED: Final = {"turn": "embedded", "dockerHostAddress": "192.168.1.5"}
@@ -43,7 +44,7 @@ def specs(**values: str) -> dict[str, ContainerSpec]:
 def told(**values: str) -> dict[str, list[str]]:
     """The configuration file's options with their values."""
     found: dict[str, list[str]] = {}
-    for line in coturn.config(load(**values), SECRET).splitlines():
+    for line in coturn_file(load(**values), SECRET).splitlines():
         if not line.startswith("#"):
             name, _, value = line.partition("=")
             found.setdefault(name, []).append(value)
@@ -151,8 +152,8 @@ def test_a_secret_for_no_server_is_warned_of_and_goes_nowhere() -> None:
 
 
 def test_the_configuration_of_coturn_is_the_reviewed_one(golden: Callable[[str, str], None]) -> None:
-    golden("coturn.conf", coturn.config(load(**EMBEDDED), "the-shared-secret"))
-    golden("coturn_nat.conf", coturn.config(load(**NATTED, tls="proxy"), "the-shared-secret"))
+    golden("coturn.conf", coturn_file(load(**EMBEDDED), "the-shared-secret"))
+    golden("coturn_nat.conf", coturn_file(load(**NATTED, tls="proxy"), "the-shared-secret"))
 
 
 def test_the_secret_is_in_the_file_alone_and_the_spec_only_names_it() -> None:
@@ -162,7 +163,7 @@ def test_the_secret_is_in_the_file_alone_and_the_spec_only_names_it() -> None:
     config, *certificate = [one.content for one in spec.files]
     assert isinstance(config, SecretText)
     assert config.made_from == ("turn_secret",)
-    assert config.render(SECRET) == coturn.config(load(**EMBEDDED), SECRET)
+    assert config.render(SECRET) == coturn_file(load(**EMBEDDED), SECRET)
     assert certificate == [SecretRef("tls_certificate"), SecretRef("tls_private_key")]
 
 
@@ -328,7 +329,7 @@ def test_without_turn_prosody_is_told_of_none_and_no_container_is_made() -> None
 
 def test_the_firewall_lets_callers_to_the_embedded_server_and_to_its_relays() -> None:
     def opened(**values: str) -> set[tuple[str, str, str]]:
-        found = firewall.open_ports(load(**values))
+        found = firewall.open_ports(held_ports(load(**values)))
         assert {one.published for one in found if "coturn" in one.why} <= {False}
         return {(one.protocol, one.ports, str(one.address)) for one in found if "coturn" in one.why}
 
@@ -344,6 +345,6 @@ def test_the_firewall_lets_callers_to_the_embedded_server_and_to_its_relays() ->
 
 
 def test_the_lines_for_a_forward_chain_leave_out_what_docker_does_not_forward() -> None:
-    ports: Any = firewall.open_ports(load(**EMBEDDED))
+    ports: Any = firewall.open_ports(held_ports(load(**EMBEDDED)))
     assert "3478" in "".join(firewall.input_rules(ports))
     assert "3478" not in "".join(firewall.forward_rules(ports))

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.config.ports import held_ports
 from components.stack import services
 from components.stack.facts import facts
 from tests.prosody.configuration import AUDIENCE, ISSUER, SECRET
@@ -18,7 +19,7 @@ _SETTINGS: Final = load(
     jwtAcceptedIssuers=f"{ISSUER},other",
     jwtAcceptedAudiences=AUDIENCE,
 )
-_FACTS: Final = facts(_SETTINGS, services.specs(_SETTINGS))
+_FACTS: Final = facts(_SETTINGS, held_ports(_SETTINGS), services.specs(_SETTINGS))
 _HERE: Final[Mapping[str, Mapping[str, Any]]] = {"http": {"redirects": False}, "media": {"addresses": ["127.0.0.1"]}}
 """What a stack on loopback ports has otherwise."""
 

@@ -1,8 +1,8 @@
-"""What every Jitsi service shares: health check by curl, clock, logs and restart policy."""
+"""What the services share: the arguments that each container has, and health checks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, TypedDict
 
 from components.config.settings import Settings
@@ -11,7 +11,7 @@ from components.stack.spec import HealthSpec
 
 
 class Shared(TypedDict):
-    """Arguments of ContainerSpec that are the same for all."""
+    """Arguments of ContainerSpec that every service has."""
 
     role: str
     image: str
@@ -22,23 +22,42 @@ class Shared(TypedDict):
     log_max_files: int
 
 
-MEMORY: Final = {topology.WEB: 512, topology.PROSODY: 1024, topology.JICOFO: 1536, topology.JVB: 4096}
+MEMORY: Final = {
+    topology.WEB: 512,
+    topology.PROSODY: 1024,
+    topology.JVB: 4096,
+    topology.JICOFO: 1536,
+    topology.RABBITMQ: 1024,
+    topology.COTURN: 512,
+}
 """MiB. Java's heap (HEAP) is part of it; beside it are threads, code and packets on their way."""
 HEAP: Final = {topology.JICOFO: "1024m", topology.JVB: "3072m"}
 """jvb's is its own default; jicofo's would be the same and is more than it ever needs."""
 
 
-def shared(settings: Settings, role: str) -> Shared:
-    """The shared arguments for one role."""
-    return Shared(
-        role=role,
-        image=images.jitsi(settings, role),
-        memory=MEMORY[role],
-        tmpfs=dict(topology.TMPFS),
-        restart=settings.restart_policy,
-        log_max_size=settings.log_max_size,
-        log_max_files=settings.log_max_files,
-    )
+_TMPFS: Final[Mapping[str, Mapping[str, str]]] = {
+    topology.RABBITMQ: {},
+    topology.COTURN: {"/tmp": topology.TMPFS["/tmp"]},
+}
+"""Of the services whose image is not Jitsi's."""
+
+
+def shared(settings: Settings) -> dict[str, Shared]:
+    """The shared arguments of every service, by its role."""
+    registry, release = settings.image_registry, settings.jitsi_release
+    restart, size, files = settings.restart_policy, settings.log_max_size, settings.log_max_files
+    return {
+        role: Shared(
+            role=role,
+            image=images.OTHERS.get(role) or images.jitsi(role, registry, release),
+            memory=memory,
+            tmpfs=dict(_TMPFS.get(role, topology.TMPFS)),
+            restart=restart,
+            log_max_size=size,
+            log_max_files=files,
+        )
+        for role, memory in MEMORY.items()
+    }
 
 
 def http_health(port: int, path: str, *, tls: bool = False, needs: Iterable[str] = ()) -> HealthSpec:

@@ -17,9 +17,9 @@ from typing import Final
 
 from components.config.settings import Settings
 from components.config.values import Relay, Turn
-from components.stack import images, topology
-from components.stack.services import web
-from components.stack.services.common import tcp_health
+from components.stack import topology
+from components.stack.services import web_volume
+from components.stack.services.common import Shared, tcp_health
 from components.stack.spec import ContainerSpec, FileSpec, SecretRef, SecretText
 
 CONFIG: Final = "/etc/coturn/videobackend.conf"
@@ -61,45 +61,51 @@ exec turnserver -c {CONFIG}
 """Becomes coturn, and twice a day, as often as web looks for a new certificate, tells it to look too."""
 
 
-def spec(settings: Settings) -> ContainerSpec:
-    """The TURN server's container."""
-    turn, relay = _own(settings)
-    files = [FileSpec(path=CONFIG, content=SecretText(made_from=("turn_secret",), render=partial(config, settings)))]
+def spec(settings: Settings, shared: Shared) -> ContainerSpec:
+    """The TURN server's container. Raises ValueError for settings without one of the stack's own."""
+    turn = settings.turn
+    if turn is None or turn.relay is None:
+        raise ValueError("turn is not embedded")
     shares_volume = settings.tls.acme is not None
+    realm = settings.public_url.host
+    certificate = web_volume.certificate_files(realm) if shares_volume else (CERTIFICATE, PRIVATE_KEY)
+    render = partial(config, turn, turn.relay, realm, certificate)
+    files = [FileSpec(path=CONFIG, content=SecretText(made_from=("turn_secret",), render=render))]
     if shares_volume:
         files.append(FileSpec(path=START, content=RENEWING))
     elif turn.tls_port is not None:
         files.append(FileSpec(path=CERTIFICATE, content=SecretRef("tls_certificate")))
         files.append(FileSpec(path=PRIVATE_KEY, content=SecretRef("tls_private_key")))
     return ContainerSpec(
-        role=topology.COTURN,
-        image=images.COTURN,
+        **shared,
         # The image's own command asks third parties for this machine's address.
         command=("sh", START) if shares_volume else ("-c", CONFIG),
         # The private key there is readable for web's user alone.
-        user=web.USER if shares_volume else None,
-        memory=512,
+        user=web_volume.USER if shares_volume else None,
         # turnserver's file has it, and the kernel starts no program whose capabilities are out of reach.
         capabilities=("CAP_NET_BIND_SERVICE",),
         gains_capabilities=min(turn.port, turn.tls_port or turn.port) < _FIRST_UNPRIVILEGED_PORT,
         environment={"TZ": settings.time_zone},
-        health=tcp_health(turn.port, str(relay.address)),
+        health=tcp_health(turn.port, str(turn.relay.address)),
         networks=(),
         host_network=True,
         files=tuple(files),
-        volumes=(web.storage(read_only=True),) if shares_volume else (),
+        volumes=(web_volume.volume(read_only=True),) if shares_volume else (),
         # web is healthy once it has the certificate; without one coturn would start without TLS.
         starts_after=(topology.WEB,) if shares_volume else (),
-        tmpfs={"/tmp": topology.TMPFS["/tmp"]},
-        restart=settings.restart_policy,
-        log_max_size=settings.log_max_size,
-        log_max_files=settings.log_max_files,
     )
 
 
-def config(settings: Settings, secret: str) -> str:
-    """coturn's configuration file (turnserver(1))."""
-    turn, relay = _own(settings)
+def config(turn: Turn, relay: Relay, realm: str, certificate: tuple[str, str], secret: str) -> str:
+    """coturn's configuration file (turnserver(1)).
+
+    Args:
+        turn: what clients are told of it.
+        relay: where it relays.
+        realm: the realm of its credentials.
+        certificate: paths of the certificate chain and the private key in the container; with `turn.tls_port`.
+        secret: what it shares with prosody.
+    """
     advertised, own = relay.advertised_address, relay.address
     bound = () if any(ip.is_unspecified for ip in relay.listen_addresses) else relay.listen_addresses
     reachable = {own: None} | {one.ip: None for one in relay.advertised_addresses if one.ip.version == 4}
@@ -111,8 +117,8 @@ def config(settings: Settings, secret: str) -> str:
         f"min-port={relay.first_port}",
         f"max-port={relay.last_port}",
         *([f"external-ip={advertised}/{own}"] if advertised != own else []),
-        f"realm={settings.public_url.host}",
-        f"server-name={settings.public_url.host}",
+        f"realm={realm}",
+        f"server-name={realm}",
         "fingerprint",
         "# Prosody makes a credential for each session from this secret (draft-uberti-behave-turn-rest).",
         "use-auth-secret",
@@ -132,22 +138,8 @@ def config(settings: Settings, secret: str) -> str:
         "userdb=/tmp/turndb",
     ]
     if turn.tls_port is not None:
-        certificate, private_key = _certificate(settings)
-        lines += [f"tls-listening-port={turn.tls_port}", f"cert={certificate}", f"pkey={private_key}"]
+        chain, private_key = certificate
+        lines += [f"tls-listening-port={turn.tls_port}", f"cert={chain}", f"pkey={private_key}"]
     else:
         lines += ["no-tls"]
     return "\n".join(lines) + "\n"
-
-
-def _own(settings: Settings) -> tuple[Turn, Relay]:
-    """The stack's own TURN server and its relay. Raises ValueError where it has none."""
-    if settings.turn is None or settings.turn.relay is None:
-        raise ValueError("turn is not embedded")
-    return settings.turn, settings.turn.relay
-
-
-def _certificate(settings: Settings) -> tuple[str, str]:
-    """Where certificate chain and private key lie in the container."""
-    if settings.tls.acme is not None:
-        return web.letsencrypt_files(settings)
-    return CERTIFICATE, PRIVATE_KEY

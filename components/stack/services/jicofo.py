@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services.common import HEAP, flag, http_health, shared
+from components.stack.services.common import HEAP, Shared, flag, http_health
 from components.stack.spec import ContainerSpec, SecretRef, Value
 
 
-def spec(settings: Settings) -> ContainerSpec:
+def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     """The jicofo container. It is healthy once it has signed in to prosody, sees a bridge, and browsers get an answer there."""
     return ContainerSpec(
-        **shared(settings, topology.JICOFO),
+        **shared,
         environment=_environment(settings),
         health=http_health(
             topology.JICOFO_REST_PORT, "/about/health", needs=(f"{topology.XMPP_BOSH_URL_BASE}/http-bind",)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services.common import HEAP, http_health, shared
+from components.stack.services.common import HEAP, Shared, http_health
 from components.stack.spec import ContainerSpec, PortSpec, SecretRef, Value
 
 
-def spec(settings: Settings) -> ContainerSpec:
+def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     """The jvb container; its media port is the same inside and outside, as the bridge advertises it."""
     return ContainerSpec(
-        **shared(settings, topology.JVB),
+        **shared,
         environment=_environment(settings),
         health=http_health(topology.JVB_REST_PORT, "/about/health"),
         aliases=(topology.JVB,),

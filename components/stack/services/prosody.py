@@ -8,24 +8,27 @@ from __future__ import annotations
 
 from components.config.settings import Settings
 from components.stack import prosody_plugins, statistics_file, topology
-from components.stack.services.common import flag, http_health, shared
+from components.stack.services.common import Shared, flag, http_health
 from components.stack.spec import ContainerSpec, FileSpec, SecretRef, Value, VolumeSpec
 
 
-def spec(settings: Settings) -> ContainerSpec:
+def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     """The prosody container; its data volume keeps the XMPP accounts.
 
     jvb and jicofo start as soon as it runs, since they try again until it lets them in; jicofo's health says that it did.
     """
     return ContainerSpec(
-        **shared(settings, topology.PROSODY),
+        **shared,
         environment=_environment(settings),
         health=http_health(topology.PROSODY_HTTP_PORT, "/health"),
         networks=((topology.NETWORK, topology.STATISTICS_NETWORK) if settings.embedded_broker else (topology.NETWORK,)),
         awaited=False,
         aliases=(topology.PROSODY, topology.XMPP_SERVER),
         files=(
-            FileSpec(path=topology.STATISTICS_FILE, content=statistics_file.content(settings)),
+            FileSpec(
+                path=topology.STATISTICS_FILE,
+                content=statistics_file.content(settings.statistics, settings.conference_timeout),
+            ),
             *prosody_plugins.files(),
         ),
         volumes=(VolumeSpec(name="prosody-data", path=topology.PROSODY_DATA),),

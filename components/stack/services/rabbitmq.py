@@ -11,19 +11,17 @@ import hashlib
 import json
 
 from components.config.settings import Settings
-from components.stack import images, topology
-from components.stack.services.common import tcp_health
+from components.stack import topology
+from components.stack.services.common import Shared, tcp_health
 from components.stack.spec import ContainerSpec, FileSpec, SecretText, VolumeSpec
 
 
-def spec(settings: Settings) -> ContainerSpec:
+def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     """The broker's container. Its node name, and so its data, depend on the host name, which `DockerHost` fixes."""
     return ContainerSpec(
-        role=topology.RABBITMQ,
-        image=images.RABBITMQ,
+        **shared,
         # The image's own user. As root its start script would change owners and user, for which it needs capabilities.
         user="999:999",
-        memory=1024,
         environment={"TZ": settings.time_zone},
         # The image's own checks start an Erlang machine each time.
         health=tcp_health(topology.RABBITMQ_MANAGEMENT_PORT),
@@ -40,9 +38,6 @@ def spec(settings: Settings) -> ContainerSpec:
             ),
         ),
         volumes=(VolumeSpec(name="rabbitmq-data", path=topology.RABBITMQ_DATA),),
-        restart=settings.restart_policy,
-        log_max_size=settings.log_max_size,
-        log_max_files=settings.log_max_files,
     )
 
 

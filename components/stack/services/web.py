@@ -11,11 +11,10 @@ from typing import Final
 from components.config import branding
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services.common import flag, http_health, shared
-from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, Value, VolumeSpec
+from components.stack.services import web_volume
+from components.stack.services.common import Shared, flag, http_health
+from components.stack.spec import ContainerSpec, FileSpec, HealthSpec, PortSpec, SecretRef, Value
 
-USER: Final = "1000:1000"
-"""The image's user (`s6`), who owns what is on its volume."""
 HEALTH_PATH: Final = "/_health"
 HEALTH_CONF: Final = f"""\
 # Written by videobackend. The page, for the health check: without a line in the log for each.
@@ -26,13 +25,13 @@ location = {HEALTH_PATH} {{
 """
 
 
-def spec(settings: Settings) -> ContainerSpec:
+def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     """The web container; it proxies to prosody by name, so it starts on its own."""
     ports = {topology.WEB_HTTP_PORT: settings.http_port}
     if not settings.tls.by_proxy:
         ports[topology.WEB_HTTPS_PORT] = settings.https_port
     return ContainerSpec(
-        **shared(settings, topology.WEB),
+        **shared,
         environment=_environment(settings),
         health=_health(settings),
         aliases=(topology.WEB, topology.XMPP_DOMAIN),
@@ -42,7 +41,7 @@ def spec(settings: Settings) -> ContainerSpec:
             for ip in settings.web_bind_addresses
         ),
         files=_files(settings),
-        volumes=(storage(),),
+        volumes=(web_volume.volume(),),
     )
 
 
@@ -51,22 +50,6 @@ def _health(settings: Settings) -> HealthSpec:
     if settings.tls.by_proxy:
         return http_health(topology.WEB_HTTP_PORT, HEALTH_PATH)
     return http_health(topology.WEB_HTTPS_PORT, HEALTH_PATH, tls=True)
-
-
-def storage(*, read_only: bool = False) -> VolumeSpec:
-    """The volume with the image's certificates."""
-    return VolumeSpec(name="web-storage", path=topology.WEB_STORAGE, read_only=read_only)
-
-
-def redirects_http(settings: Settings) -> bool:
-    """Whether plain HTTP leads to https. The image names no port then, so only the standard one can be reached so."""
-    return not settings.tls.by_proxy and settings.public_url.port == 443
-
-
-def letsencrypt_files(settings: Settings) -> tuple[str, str]:
-    """Where on that volume the image keeps the certificate chain and private key that it gets by ACME."""
-    folder = f"{topology.WEB_STORAGE}/acme-certs/{settings.public_url.host}"
-    return f"{folder}/fullchain.pem", f"{folder}/key.pem"
 
 
 def content_security_policy(settings: Settings) -> str:
@@ -105,7 +88,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "ENABLE_SUBDOMAINS": "0",
         "ENABLE_PREJOIN_PAGE": flag(settings.enable_prejoin_page),
         "ENABLE_CLOSE_PAGE": flag(settings.enable_close_page),
-        "ENABLE_HTTP_REDIRECT": flag(redirects_http(settings)),
+        "ENABLE_HTTP_REDIRECT": flag(settings.redirects_http),
         "ENABLE_LETSENCRYPT": flag(acme is not None),
         "CSP_HEADER": content_security_policy(settings),
         "ENABLE_HSTS": flag(_hsts(settings)),
