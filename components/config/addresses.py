@@ -64,6 +64,11 @@ class PublicUrl:
     def is_public_name(self) -> bool:
         return self.address is None and not self.is_local_name
 
+    @property
+    def is_public(self) -> bool:
+        """True for a public name, and for an address that the internet reaches."""
+        return self.is_public_name if self.address is None else not is_private(self.address)
+
 
 @dataclass(frozen=True)
 class HostAddress:

@@ -41,10 +41,24 @@ MAX_TOTAL: Final = 5 * 1024 * 1024
 MAX_FILES: Final = 200
 _JSON: Final = (DYNAMIC, "manifest.json")
 _COMMENT: Final = re.compile(r"/\*.*?\*/|(?<![:'\"\\])//[^\n]*", re.DOTALL)
-_REPLACING: Final = re.compile(
-    r"(?:^|[;{}\n])\s*(?:(?:var|let|const)\s+|window\.)?(?P<name>config|interfaceConfig)\s*(?:=(?!=)|;|,|$)"
+_WHOLE: Final = r"(?P<name>config|interfaceConfig)"
+_REPLACING: Final = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        rf"(?:\b(?:window|globalThis|self)\s*(?:\.\s*|\[\s*[\"'`])|(?<![\w$.'\"`-])){_WHOLE}(?:[\"'`]\s*\])?\s*=(?![=>])",
+        rf"\b(?:var|let|const)\s+(?:[^;=\n]*,\s*)?{_WHOLE}\s*(?:[;,]|$)",
+        rf"\b(?:function\s*\*?|class)\s*{_WHOLE}\b",
+    )
 )
 """A declaration or assignment of the whole, in the image's own words `var config = {`."""
+_CONFIDENTIAL: Final = re.compile(
+    r"(?<![\w$])(disableThirdPartyRequests|stunServers|analytics|callStats\w+|gravatar\w*|googleApi\w+|dropbox|"
+    r"enableCalendarIntegration|microsoftApi\w+|rtcstats\w*)(?![\w$])",
+    re.IGNORECASE,
+)
+"""Settings of the front end by which it contacts third parties (its config.js)."""
+_SERVERS: Final = re.compile(r"(?<![\w$])(hosts|bosh|websocket|serviceUrl|focusUserJid|conferenceRequestUrl)(?![\w$])")
+"""Settings that name the stack's own addresses."""
 _SHOWN: Final = 3
 
 
@@ -172,9 +186,28 @@ def _unreadable(name: str, content: bytes) -> Iterator[str]:
             return
         if not isinstance(value, dict):
             yield f"{name} with a JSON object, in {{}}"
-    elif replaced := _REPLACING.search(_COMMENT.sub(" ", text)):
-        variable = replaced["name"]
+    elif variable := _replaced(_code(text)):
         yield (
             f"{name} with single settings, such as {variable}.NAME = VALUE: it is read after the image's own, and this "
             f"one replaces the whole {variable} (its addresses, and no third party)"
         )
+
+
+def _code(text: str) -> str:
+    return _COMMENT.sub(" ", text)
+
+
+def _replaced(code: str) -> str:
+    """The variable that is replaced as a whole, empty for none."""
+    found = (match["name"] for pattern in _REPLACING if (match := pattern.search(code)))
+    return next(found, "")
+
+
+def third_parties(config_js: str) -> list[str]:
+    """Settings in a config.js by which the front end may contact others, however they are written there."""
+    return list(dict.fromkeys(_CONFIDENTIAL.findall(_code(config_js))))
+
+
+def own_addresses(config_js: str) -> list[str]:
+    """Settings in a config.js that the image sets to the stack's own addresses."""
+    return list(dict.fromkeys(_SERVERS.findall(_code(config_js))))

@@ -21,11 +21,11 @@ _NAMED: Final = re.compile(
     re.IGNORECASE,
 )
 _JWT: Final = re.compile(r"\bjwt(?:=|%3d)", re.IGNORECASE)
-_PAIR: Final = re.compile(
-    r"(?!(?:https?|wss?|stuns?|turns?|amqps?|unix|tcp|ssh|mailto|docker):)[^\s:@/]+:(?!port\b)(?![0-9]+/?)[\w!$%^&*+~.-][^\s:@/]*",
-    re.IGNORECASE,
-)
-"""`USER:PASSWORD` with nothing around it: what follows the colon is no port."""
+_PAIR: Final = re.compile(r"([^\s:@/]+):(?!port\b)([\w!$%^&*+~.-][^\s:@/]*)", re.IGNORECASE)
+"""`USER:PASSWORD` with nothing around it, unless what follows the colon is a port."""
+_SCHEME: Final = re.compile(r"(?:https?|wss?|stuns?|turns?|amqps?|unix|tcp|ssh|mailto)$", re.IGNORECASE)
+_BEFORE_PORT: Final = re.compile(r"[0-9]+|.*\..*|localhost|host|on-failure|\[.*\]?", re.IGNORECASE)
+"""A host, an address, a port of the host, or Docker's restart policy."""
 _VARIABLE: Final = re.compile(r"\$\{?\w+\}?")
 
 
@@ -35,8 +35,17 @@ def masked(text: str) -> str:
         return CREDENTIALS
     if _JWT.search(text):
         return TOKEN
-    pairs = (_PAIR.fullmatch(word) for word in re.split(r"[\s,;\"']+", _VARIABLE.sub("0", text)))
-    return CREDENTIALS if any(pairs) else text
+    joined = re.sub(r"\s*:\s*", ":", _VARIABLE.sub("0", text))
+    return CREDENTIALS if any(map(_is_pair, re.split(r"[\s,;\"']+", joined))) else text
+
+
+def _is_pair(word: str) -> bool:
+    """Whether a word may be `USER:PASSWORD`: a password of digits follows what no port follows, or is none."""
+    pair = _PAIR.fullmatch(word)
+    if pair is None or _SCHEME.fullmatch(pair[1]):
+        return False
+    number = re.fullmatch(r"([0-9]{1,5})(?:-[0-9]{1,5})?(?:[?#].*)?", pair[2])
+    return number is None or int(number[1]) > 65535 or _BEFORE_PORT.fullmatch(pair[1]) is None
 
 
 def has_password(text: str) -> bool:

@@ -34,9 +34,9 @@ _ACME_TRUSTED: Final = (
     _ACME_DIRECTORY,
     "https://acme.zerossl.com/v2/DV90",
     "https://dv.acme-v02.api.pki.goog/directory",
-    "https://api.buypass.com/acme/directory",
 )
-"""Directories of authorities in the browsers' root stores."""
+"""Directories of authorities in the browsers' root stores (https://github.com/acmesh-official/acme.sh/wiki/Server,
+https://go-acme.github.io/lego/advanced/caservers/)."""
 
 
 @dataclass(frozen=True, kw_only=True)

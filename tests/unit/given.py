@@ -327,7 +327,10 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("2001:db8::1:3478", "HOST:PORT with a host name or IPv4 address"),
         ("[2001:db8::1]:3478", "HOST:PORT with a host name or IPv4 address"),
         ("0.0.0.0:3478", "HOST:PORT with a host name or IPv4 address"),
-        ("a.example.org:1,A.example.org:1", "each one once"),
+        ("localhost:3478", "HOST:PORT with a host that bridge and participants reach"),
+        ("127.0.0.1:3478", "HOST:PORT with a host that bridge and participants reach"),
+        ("stun.example.org:5060", "HOST:PORT with a port that browsers open"),
+        ("a.example.org:2,A.example.org:2", "each one once"),
     ],
     "enableAuth": _NO_BOOLEANS,
     "enableGuests": _NO_BOOLEANS,
@@ -355,7 +358,10 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ('close_room"', "module names of lower-case letters"),
         ("token_moderation,close_rom", "no module close_rom: did you mean close_room?"),
         ("weather_report", "no module weather_report: Prosody would only log that it is missing"),
-        *((text, "belongs to the whole server") for text in ("c2s", "muc", "admin_shell", "saslauth", "account_sync")),
+        *(
+            (text, "belongs elsewhere in prosody")
+            for text in ("c2s", "muc", "admin_shell", "saslauth", "account_sync", "muc_lobby_rooms", "polls_component")
+        ),
     ],
     "rabbitMq": [(text, "embedded, for a broker to try things out") for text in ("true", "external", "Embedded")],
     "brandingDir": [("bran\nding", "the path of a directory"), ("bran\x00ding", "the path of a directory")],

@@ -160,7 +160,7 @@ PROPOSED = [
     ("dockerHostAddress", "[2001:db8::1]#10001", "2001:db8::1#10001"),
     ("dockerHostAddress", "192.168.001.005", "192.168.1.5"),
     ("dockerHostAddress", "192.168.1.010", "ADDRESS"),
-    ("stunServers", "a.example.com b.example.com:1", "a.example.com:3478,b.example.com:1"),
+    ("stunServers", "a.example.com b.example.com:2", "a.example.com:3478,b.example.com:2"),
     ("stunServers", "none:3478", "HOST:3478"),
     ("rabbitUrl", "stomp://mq:61613", "http://mq:15672/api/exchanges/%2F/statistics.topic/publish"),
     ("rabbitUrl", "amqp://mq/prod", "http://mq:15672/api/exchanges/prod/statistics.topic/publish"),

@@ -152,39 +152,63 @@ def test_a_long_stack_name_leaves_the_comment_of_a_dns_record_within_cloudflares
         assert len(dns.comment) <= 100
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "allowed"),
-    [
-        ("config.js", "var config = {\n  hosts: {},\n};\n", "config.js with single settings"),
-        ("config.js", "/* ours */ config = { a: 1 }", "config.js with single settings"),
-        ("config.js", "config.a = 1;\nwindow.config = {};", "config.js with single settings"),
-        ("config.js", "config.a = 1;\nlet config;", "config.js with single settings"),
-        ("interface_config.js", "var interfaceConfig = {};", "interface_config.js with single settings"),
-        ("dynamicBranding.json", "{'a': 1}", "dynamicBranding.json in JSON; line 1"),
-        ("dynamicBranding.json", "[]", "with a JSON object"),
-        ("manifest.json", "{", "manifest.json in JSON"),
-    ],
-)
-def test_branding_that_replaces_or_breaks_the_configuration_is_refused(
-    name: str, content: str, allowed: str, tmp_path: Path
-) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(SettingsError) as error:
-        load({"brandingDir": str(tmp_path)})
-    (one,) = error.value.problems
-    assert one.key == "brandingDir"
-    assert allowed in one.allowed
+REPLACING: list[tuple[str, str, str]] = [
+    ("config.js", "var config = {\n  hosts: {},\n};\n", "config.js with single settings"),
+    ("config.js", "/* ours */ config = { a: 1 }", "config.js with single settings"),
+    ("config.js", "config.a = 1;\nwindow.config = {};", "config.js with single settings"),
+    ("config.js", "config.a = 1;\nlet config;", "config.js with single settings"),
+    ("config.js", "var a = 1, config = {};", "config.js with single settings"),
+    ("config.js", "if (true) { config = Object.assign({}, config) }", "config.js with single settings"),
+    ("config.js", "(config = {});", "config.js with single settings"),
+    ("config.js", "window['config'] = {};", "config.js with single settings"),
+    ("config.js", "globalThis . config = {};", "config.js with single settings"),
+    ("config.js", "function config() {}", "config.js with single settings"),
+    ("interface_config.js", "var interfaceConfig = {};", "interface_config.js with single settings"),
+    ("dynamicBranding.json", "{'a': 1}", "dynamicBranding.json in JSON; line 1"),
+    ("dynamicBranding.json", "[]", "with a JSON object"),
+    ("manifest.json", "{", "manifest.json in JSON"),
+]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "config.a = 1;\nconfig.b = { config: 2 };\n",
-        "// var config = {\nconfig.a = 'https://example.org'; /* config = {} */",
-        "if (config == null || config === undefined) { throw 1; }\nconfig['a'] = 1;",
-        "var myconfig = {};\nconfig.b = myconfig;\nconst configs = 1;",
-    ],
-)
-def test_single_settings_are_taken(content: str, tmp_path: Path) -> None:
-    (tmp_path / "config.js").write_text(content)
-    assert load({"brandingDir": str(tmp_path)}).branding is not None
+def test_branding_that_replaces_or_breaks_the_configuration_is_refused(tmp_path: Path) -> None:
+    for number, (name, content, allowed) in enumerate(REPLACING):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / name).write_text(content)
+        with pytest.raises(SettingsError) as error:
+            load({"brandingDir": str(folder)})
+        (one,) = error.value.problems
+        assert one.key == "brandingDir"
+        assert allowed in one.allowed, content
+
+
+SINGLE: list[str] = [
+    "config.a = 1;\nconfig.b = { config: 2 };\n",
+    "// var config = {\nconfig.a = 'https://example.org'; /* config = {} */",
+    "if (config == null || config === undefined) { throw 1; }\nconfig['a'] = 1;",
+    "var myconfig = {};\nconfig.b = myconfig;\nconst configs = 1;",
+    "Object.assign(config, { a: 1 });",
+    "Object.keys(config).forEach(config => config);",
+    "// config.disableThirdPartyRequests = false",
+    "config.myAnalyticsPage = 1;",
+]
+
+THIRD_PARTIES: list[str] = [
+    "config.disableThirdPartyRequests = false;",
+    "Object.assign(config, {disableThirdPartyRequests: false});",
+    "Object.assign(config, {\n  'disableThirdPartyRequests' : !1\n});",
+    "const c = config; c['disableThirdPartyRequests'] = false;",
+    "delete config.disableThirdPartyRequests;",
+    "config.p2p.stunServers = [{ urls: 'stun:stun.example.org' }];",
+    "config.p2p = { ...config.p2p, stunServers };",
+    "config.analytics = { amplitudeAPPKey: 'x' };",
+    "config.gravatarBaseURL = 'https://gravatar.example.org/';",
+]
+
+
+def test_single_settings_are_taken_and_those_that_contact_third_parties_are_noticed(tmp_path: Path) -> None:
+    for content in (*SINGLE, *THIRD_PARTIES, "config.hosts = {};", "config.bosh += '?x';"):
+        (tmp_path / "config.js").write_text(content)
+        said = " ".join(rules.warnings(load({"brandingDir": str(tmp_path)})))
+        assert ("by which browsers may contact third parties" in said) is (content in THIRD_PARTIES), content
+        assert ("which the image sets" in said) is (content.startswith(("config.hosts", "config.bosh"))), content

@@ -28,7 +28,9 @@ PUBLIC = {name: value for name, value in DOMAIN.items() if name != "dockerHostAd
 TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("defaults", {}, []),
     ("three different ports", {"httpPort": "80", "httpsPort": "443", "jvbPort": "10001"}, []),
-    ("HTTP takes the default of HTTPS", {"httpPort": "8443"}, ["httpsPort"]),
+    ("HTTP takes the default of HTTPS", {"httpPort": "8443"}, ["httpPort"]),
+    ("TURN takes the default of TURN with TLS", {**LAN, "turn": "embedded", "turnPort": "5349"}, ["turnPort"]),
+    ("media takes a default port of the relay", {**LAN, "turn": "embedded", "jvbPort": "49200"}, ["jvbPort"]),
     ("media, which is UDP, has the number of HTTPS", {**DOMAIN, "jvbPort": "443"}, []),
     ("all three the same", {"httpPort": "9", "httpsPort": "9", "jvbPort": "9"}, ["httpsPort"]),
     ("behind a proxy HTTP has the number of HTTPS", {"tls": "proxy", "httpPort": "8443"}, []),
@@ -126,6 +128,28 @@ def test_a_rule_ends_at_a_rejected_value_and_never_fails_at_one(rule: Callable[[
                     assert one.key in KEYS
 
 
+def test_colliding_ports_are_moved_to_ones_that_are_sound_and_free() -> None:
+    """What the message proposes for all of them at once is taken."""
+    for values in (
+        {"httpPort": "8443"},
+        {"httpsPort": "8000"},
+        {"httpPort": "9", "httpsPort": "9"},
+        {"httpPort": "65535", "httpsPort": "65535"},
+        {"turnPort": "5349"},
+        {"turnPort": "5349", "turnsPort": "3478", "jvbPort": "5349"},
+        {"turnPort": "10000", "turnRelayPorts": "9990-10010"},
+        {"turnRelayPorts": "65400-65535", "jvbPort": "65500", "turnPort": "49160"},
+        {"turnRelayPorts": "1024-1523", "jvbPort": "1500"},
+        {"jvbPort": "49160", "turnPort": "49209"},
+        {"turnPort": "6565", "jvbPort": "6565"},
+    ):
+        given = {**LAN, "turn": "embedded", **values}
+        with pytest.raises(SettingsError) as error:
+            load(**given)
+        assert all(one.key in values for one in error.value.problems), f"{values}: blamed a default"
+        assert load(**{**given, **{one.key: one.example for one in error.value.problems}})
+
+
 def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
     with pytest.raises(SettingsError) as error:
         load(enableStatistics="true")
@@ -171,7 +195,7 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("private address with a private address as host", {**LAN, "publicUrl": "https://192.168.1.5:8443"}, []),
     (
         "a private address in an IPv6 one's clothes",
-        {**DOMAIN, "dockerHostAddress": "::ffff:10.0.0.5", "bindAddress": "::", "jvbBindAddress": "::"},
+        {**DOMAIN, "dockerHostAddress": "::ffff:10.0.0.5"},
         ["dockerHostAddress 10.0.0.5 is private"],
     ),
     (
@@ -218,6 +242,34 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         {**LAN, "dockerHostAddress": "192.168.1.5,fd00::5", "bindAddress": "0.0.0.0,::"},
         ["dockerHostAddress has an IPv6 address and jvbBindAddress none"],
     ),
+    (
+        "an IPv4 address where nothing is published",
+        {**LAN, "bindAddress": "::", "jvbBindAddress": "fd00::5"},
+        ['set bindAddress to "0.0.0.0,::"', 'set jvbBindAddress to "192.168.1.5,fd00::5"'],
+    ),
+    (
+        "an IPv6 address of the bridge, and a proxy in front of web",
+        {**DOMAIN, **PROXY, "dockerHostAddress": "203.0.113.10,2001:db8::1", "jvbBindAddress": "0.0.0.0"},
+        ['set jvbBindAddress to "0.0.0.0,::"'],
+    ),
+    (
+        "a private TURN server for a public page",
+        {**DOMAIN, **TURN_EXTERNAL, "turnHost": "10.1.2.3"},
+        ["turnHost 10.1.2.3 is private and publicUrl is public"],
+    ),
+    (
+        "a TURN server by a name of the own network for a public page",
+        {**DOMAIN, **TURN_EXTERNAL, "turnHost": "turn.lan"},
+        ["turnHost turn.lan is private"],
+    ),
+    ("a private TURN server for a private page", {**LAN, **TURN_EXTERNAL, "turnHost": "10.1.2.3"}, []),
+    ("a public TURN server for a public page", {**DOMAIN, **TURN_EXTERNAL}, []),
+    (
+        "an authority that wants an account",
+        {**DOMAIN, "letsencryptAcmeServer": "https://dv.acme-v02.api.pki.goog/directory"},
+        ["letsencryptAcmeServer: dv.acme-v02.api.pki.goog gives certificates to accounts of its own alone"],
+    ),
+    ("an authority that wants none", {**DOMAIN, "letsencryptAcmeServer": "https://acme.zerossl.com/v2/DV90"}, []),
     ("a bridge on loopback", {**LAN, "jvbBindAddress": "127.0.0.1"}, ["jvbBindAddress is loopback"]),
     ("a bridge on loopback and elsewhere", {**LAN, "jvbBindAddress": "127.0.0.1,192.168.1.5"}, []),
     (

@@ -63,13 +63,13 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         {"httpPort": "9000", "httpsPort": "9000"},
         "'9000'",
         "a port that no other service of the stack has; web's port for HTTP (httpPort) has this one",
-        "pulumi config --stack dev set httpsPort VALUE",
+        "pulumi config --stack dev set httpsPort 8443",
     ),
     "a port that the bridge has": (
         {"turn": "embedded", "dockerHostAddress": "192.0.2.10", "turnPort": "10000"},
         "'10000'",
         "a port that no other service of the stack has; jvb's port for media (jvbPort) has this one",
-        "pulumi config --stack dev set turnPort VALUE",
+        "pulumi config --stack dev set turnPort 3478",
     ),
     "a loopback address": (
         {"dockerHostAddress": "127.0.0.1"},

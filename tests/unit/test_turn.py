@@ -94,7 +94,8 @@ def test_the_embedded_server_needs_an_address_to_listen_at_and_a_host_that_fits_
         ({"turnsPort": "8000"}, "turnsPort"),
         ({"turnRelayPorts": "10000-10100"}, "turnRelayPorts"),
         ({"turnRelayPorts": "3400-3500"}, "turnRelayPorts"),
-        ({"jvbPort": "49200"}, "turnRelayPorts"),
+        ({"jvbPort": "49200"}, "jvbPort"),
+        ({"turnPort": "5349"}, "turnPort"),
     ],
 )
 def test_no_port_of_the_embedded_server_is_anothers(values: dict[str, str], key: str) -> None:

@@ -58,7 +58,7 @@ def _module(item: str) -> str:
     if not re.fullmatch(r"(?!mod_)[a-z0-9_]+", item):
         raise Invalid("module names of lower-case letters, digits and _, without the prefix mod_")
     if item in prosody_modules.ELSEWHERE:
-        raise Invalid(f"modules of rooms; {item} belongs to the whole server or to where people sign in")
+        raise Invalid(f"modules of rooms; {item} belongs elsewhere in prosody, where it is loaded if it is needed")
     if item not in _MODULES:
         near = nearest(item, _MODULES)
         hint = f"did you mean {near}?" if near else "Prosody would only log that it is missing"

@@ -52,7 +52,7 @@ def turn_port(text: str) -> int:
     """A port at which browsers open TURN."""
     number = port(text)
     privileged = number < port_table.LOWEST_FOR_TURN and number not in port_table.ALLOWED_FOR_TURN
-    if privileged or (number > port_table.LOWEST_FOR_TURN and number in port_table.BLOCKED_FOR_PAGES):
+    if privileged or number in port_table.BLOCKED_FOR_STUN:
         others = ", ".join(map(str, port_table.ALLOWED_FOR_TURN))
         raise Invalid(f"{others} or a port from {port_table.LOWEST_FOR_TURN} on that browsers do not block")
     return number
@@ -168,6 +168,10 @@ def _stun_server(text: str) -> str:
     address = parse_ip(host)
     if is_off(host):
         raise Invalid("HOST:PORT, such as stun.example.org:3478")
+    if number in port_table.BLOCKED_FOR_STUN:
+        raise Invalid(f"HOST:PORT with a port that browsers open: they block {number}")
+    if is_loopback_name(host.lower()) or (address is not None and address.is_loopback):
+        raise Invalid("HOST:PORT with a host that bridge and participants reach")
     if not is_host(host.lower()) or (address is not None and (address.version == 6 or is_nobodys(address))):
         # Neither the bridge nor the page puts brackets around an IPv6 address.
         raise Invalid("HOST:PORT with a host name or IPv4 address")
@@ -188,12 +192,9 @@ def turn_host(text: str) -> str:
     return host if address is None else str(address)
 
 
-_ACME_WORDS: Final = {
-    "zerossl": "https://acme.zerossl.com/v2/DV90",
-    "google": "https://dv.acme-v02.api.pki.goog/directory",
-    "buypass": "https://api.buypass.com/acme/directory",
-}
-"""acme.sh's short words for other authorities (https://github.com/acmesh-official/acme.sh/wiki/Server)."""
+_ACME_WORDS: Final = {"zerossl": "https://acme.zerossl.com/v2/DV90"}
+"""acme.sh's short word for another authority (https://github.com/acmesh-official/acme.sh/wiki/Server) that asks for
+no account of its own; the web image can give none."""
 
 
 def _over_https(text: str) -> list[str]:

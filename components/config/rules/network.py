@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from components.config.addresses import PublicUrl, is_private
+from components.config.addresses import PublicUrl
+from components.config.checks.text import meant
+from components.config.keys import KEYS
 from components.config.ports import HeldPort, held_ports
 from components.config.problems import Problem
+from components.config.rejected import RejectedValueUsed
 from components.config.settings import Settings
+
+_HTTP_CHALLENGE: Final = 80
+"""Where Let's Encrypt connects to."""
 
 
 def _collisions(settings: Settings) -> Iterator[Problem]:
-    earlier: list[HeldPort] = []
-    for port in held_ports(settings):
-        others = [one for one in earlier if _collide(one, port)]
-        if others and port.is_range:
-            allowed = f"ports that no other service of the stack has; {_described(others[0])} lies among these"
-            yield Problem(port.key, f"{port.first}-{port.last}", allowed, example="49160-49209")
-        elif others:
-            allowed = f"a port that no other service of the stack has; {_described(others[0])} has this one"
-            yield Problem(port.key, repr(str(port.first)), allowed)
+    """Of two that collide, the one that was set has to move: the other has its default, which the operator never chose."""
+    held = list(_known_ports(settings))
+    kept: list[HeldPort] = []
+    moved: list[tuple[HeldPort, HeldPort]] = []
+    for port in held:
+        others = [one for one in kept if _collide(one, port)]
+        if not others:
+            kept.append(port)
+        elif _is_default(port) and not any(map(_is_default, others)):
+            kept = [*(one for one in kept if one not in others), port]
+            moved += [(one, port) for one in others]
         else:
-            earlier.append(port)
+            moved.append((port, others[0]))
+    for port, other in moved:
+        free = _free(port, settings, held)
+        held.append(free)
+        if port.is_range:
+            allowed = f"ports that no other service of the stack has; {_described(other)} lies among these"
+        else:
+            allowed = f"a port that no other service of the stack has; {_described(other)} has this one"
+        yield Problem(port.key, repr(_spelled(port)), allowed, example=_spelled(free))
+
+
+def _known_ports(settings: Settings) -> Iterator[HeldPort]:
+    """The ports that are held whatever a rejected value will be."""
+    with contextlib.suppress(RejectedValueUsed):
+        yield from (port for port in held_ports(settings) if isinstance(port.first, int))
+
+
+def _free(port: HeldPort, settings: Settings, taken: Sequence[HeldPort]) -> HeldPort:
+    """The same at ports that the key takes and nobody has: its default, or the next ones."""
+    length = port.last - port.first + 1
+    needed = [_HTTP_CHALLENGE] if port.key == "httpPort" and settings.tls_mode == "letsencrypt" else []
+    starts = [*needed, int(KEYS[port.key].default.partition("-")[0]), *range(port.last + 1, 65537 - length)]
+    for start in (*starts, *range(1024, port.first)):
+        free = dataclasses.replace(port, first=start, last=start + length - 1)
+        sound = meant(KEYS[port.key].check, [_spelled(free)])
+        if sound and not any(_collide(one, free) for one in taken):
+            return free
+    return port
+
+
+def _is_default(port: HeldPort) -> bool:
+    return _spelled(port) == KEYS[port.key].default
+
+
+def _spelled(port: HeldPort) -> str:
+    return f"{port.first}-{port.last}" if port.is_range else str(port.first)
 
 
 def _collide(one: HeldPort, other: HeldPort) -> bool:
@@ -76,9 +121,7 @@ def _public_port(settings: Settings) -> Iterator[str]:
 
 def _advertised(settings: Settings) -> Iterator[str]:
     url, advertised = settings.public_url, settings.advertised_addresses
-    public = url.is_public_name or (
-        url.address is not None and not url.address.is_loopback and not is_private(url.address)
-    )
+    public = url.is_public
     if not advertised:
         reach = "participants elsewhere" if public else "other machines"
         yield (
@@ -95,17 +138,20 @@ def _advertised(settings: Settings) -> Iterator[str]:
 def _bound(settings: Settings) -> Iterator[str]:
     if all(address.is_loopback for address in settings.jvb_bind_addresses):
         yield "jvbBindAddress is loopback: other machines get no audio and video from the bridge"
-    if not any(address.ip.version == 6 for address in settings.advertised_addresses):
         return
-    for key, addresses in (
-        ("bindAddress", settings.web_bind_addresses),
-        ("jvbBindAddress", settings.jvb_bind_addresses),
-    ):
-        if all(address.version == 4 for address in addresses):
-            yield (
-                f"dockerHostAddress has an IPv6 address and {key} none: nothing answers there; "
-                f'set {key} to "0.0.0.0,::" (docs/operations.md, IPv6), or leave the IPv6 address out'
-            )
+    bound = {"jvbBindAddress": settings.jvb_bind_addresses}
+    if not settings.tls.by_proxy:  # which has addresses of its own
+        bound = {"bindAddress": settings.web_bind_addresses, **bound}
+    for version, every in ((4, "0.0.0.0"), (6, "::")):
+        advertised = [address.ip for address in settings.advertised_addresses if address.ip.version == version]
+        for key, addresses in bound.items():
+            if advertised and all(address.version != version for address in addresses):
+                more = [every] if any(one.is_unspecified for one in addresses) else dict.fromkeys(map(str, advertised))
+                both = ",".join([*map(str, addresses), *more] if version == 6 else [*more, *map(str, addresses)])
+                yield (
+                    f"dockerHostAddress has an IPv{version} address and {key} none: nothing answers there; "
+                    f'set {key} to "{both}" (docs/operations.md, IPv6), or leave the IPv{version} address out'
+                )
 
 
 RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from components.config.addresses import is_private, parse_ip
+from components.config.addresses import is_loopback_name, is_private, parse_ip
 from components.config.problems import Problem
 from components.config.settings import Settings
 
@@ -47,7 +47,7 @@ def _broker(settings: Settings) -> Iterator[str]:
     private = "." not in host if address is None else is_private(address)
     if url.scheme == "http" and not private:
         yield "rabbitUrl is http: the broker's password crosses the network readable; use https or a private network"
-    if host == "localhost" or (address is not None and address.is_loopback):
+    if is_loopback_name(host) or (address is not None and address.is_loopback):
         yield "rabbitUrl points to prosody's own container (localhost): give the broker's address as that container sees it"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from components.config.problems import Problem
 from components.config.settings import Settings
@@ -104,6 +105,16 @@ def _certificate_age(settings: Settings) -> Iterator[str]:
             yield f"tlsCertificate ends in {days} days: get a new one and set tlsCertificate and tlsPrivateKey"
 
 
+def _account_needed(settings: Settings) -> Iterator[str]:
+    acme = settings.tls.acme
+    host = urlsplit(acme.directory).hostname or "" if acme is not None else ""
+    if host.endswith(_WITH_ACCOUNTS):
+        yield (
+            f"letsencryptAcmeServer: {host} gives certificates to accounts of its own alone (external account binding), which "
+            f"the web image cannot name; unset it for Let's Encrypt"
+        )
+
+
 def _unused(settings: Settings) -> Iterator[str]:
     if settings.tls_mode == "letsencrypt":
         return
@@ -115,6 +126,8 @@ def _unused(settings: Settings) -> Iterator[str]:
     yield from (f"{key} has no effect while tls is {settings.tls_mode}" for key, value in given.items() if value)
 
 
+_WITH_ACCOUNTS: Final = (".pki.goog", ".digicert.com")
+"""https://docs.digicert.com, "ACME external account binding"; of Google's Public CA the same."""
 _OTHER_MODES: Final = "tls own, local-ca or proxy"
 _NEVER_RENEWING: Final = ("stable-11146", "stable-11146-1")
 """Their web image asks for a certificate at its start and never again (jitsi/docker-jitsi-meet #2301, #2305)."""
@@ -132,4 +145,4 @@ RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (
     _letsencrypt_port,
     _letsencrypt_reachable,
 )
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_certificate_age, _unused)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_certificate_age, _account_needed, _unused)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from components.config.addresses import PublicUrl
 from components.config.problems import Problem
 from components.config.settings import Settings
 
@@ -57,6 +58,17 @@ def _without_tls(settings: Settings) -> Iterator[str]:
         )
 
 
+def _private_host(settings: Settings) -> Iterator[str]:
+    if settings.turn_choice != "external" or settings.turn_host is None or not settings.public_url.is_public:
+        return
+    host = PublicUrl(host=settings.turn_host, port=443)
+    if not host.is_public:
+        yield (
+            f"turnHost {settings.turn_host} is private and publicUrl is public: participants outside your network do not reach "
+            f"it; set turnHost to the name or address at which the internet reaches the server"
+        )
+
+
 def _unused(settings: Settings) -> Iterator[str]:
     if settings.turn is None and settings.turn_secret is not None:
         yield "turnSecret has no effect while turn is unset"
@@ -68,4 +80,4 @@ RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (
     _embedded_relay,
     _embedded_listener,
 )
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_unused, _without_tls)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_unused, _without_tls, _private_host)

@@ -1,4 +1,8 @@
-"""Ports that browsers do not open, whatever the server says."""
+"""Ports that browsers do not open, whatever the server says.
+
+Firefox makes no connection at all where it blocks the port of one STUN or TURN server of several (its
+dom/media/webrtc/jsapi/MediaTransportHandler.cpp, addNrIceServer: the list of pages but for 53).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ _BLOCKED: Final = """
 BLOCKED_FOR_PAGES: Final = frozenset(map(int, _BLOCKED.split()))
 """Bad ports of the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking)."""
 
+BLOCKED_FOR_STUN: Final = BLOCKED_FOR_PAGES - {53}
+"""Of STUN and TURN servers; Firefox's list."""
+
 LOWEST_FOR_TURN: Final = 1024
 ALLOWED_FOR_TURN: Final = (53, 80, 443)
-"""Below the lowest, browsers open TURN at these ports alone (libwebrtc, p2p/base/turn_port.cc, AllowedTurnPort)."""
+"""Below the lowest, Chromium opens TURN at these ports alone (libwebrtc, p2p/base/turn_port.cc, AllowedTurnPort)."""
