@@ -20,7 +20,7 @@ from components.config.load import value_problems
 from components.config.problems import Problem, SettingsError, visible
 from ops import preflight, prepare, run
 from ops.errors import OpsError
-from ops.project import fixes, stackfile, state
+from ops.project import engine, fixes, local_copy, stackfile, state
 from ops.project.state import DIRECTORY, StackState
 
 _CHANGING = ("set", "set-all", "rm", "rm-all")
@@ -67,11 +67,11 @@ def config(stack: str, arguments: Sequence[str]) -> int:
     project = str(stackfile.read_project(stack_state.root)["name"])
     assignment = Assignment.of(arguments)
     value = _sound_value(assignment, stack_state, project) if assignment else None
-    cli = state.find_cli(stack_state)
+    cli = engine.find_cli(stack_state)
     where = ["--stack", stack]
     if stack_state.embedded:
-        prepare.write_copy(stack_state, *state.next_copy(stack_state))
-        state.initialise(stack_state, cli, os.environ)
+        prepare.write_copy(stack_state, *local_copy.next_copy(stack_state))
+        engine.initialise(stack_state, cli, os.environ)
         where += ["--config-file", str(stack_state.config_file)]
     before = stack_state.config_file.read_bytes()
     known = _problems(stackfile.read(stack_state.config_file), project)

@@ -21,7 +21,7 @@ from components.config.settings import DEFAULT_DOCKER_URL, Settings
 from components.resources.docker_cli import DockerCli
 from ops import preflight, running
 from ops.errors import OpsError
-from ops.project import checkpoint, fixes, stackfile, state
+from ops.project import checkpoint, engine, fixes, local_copy, stackfile
 from ops.project.checkpoint import Deployment
 from ops.project.fixes import make
 from ops.project.state import DIRECTORY, StackState
@@ -52,11 +52,11 @@ def prepare_up(stack_state: StackState, command: str) -> Prepared:
     """
     tracked = stackfile.read(stack_state.tracked)
     stackfile.check(stack_state.tracked, tracked, stackfile.read_project(stack_state.root)["name"])
-    content, dropped = state.next_copy(stack_state) if stack_state.embedded else (tracked, [])
+    content, dropped = local_copy.next_copy(stack_state) if stack_state.embedded else (tracked, [])
     if content.get("environment"):
         reason = f"{stack_state.tracked.name} has an environment, whose values only the engine sees"
         return Prepared(None, DockerCli((), reason))
-    here = [one for one in (state.found_here(stack_state).get(ADDRESS), preflight.lan_address()) if one]
+    here = [one for one in (local_copy.detected_values(stack_state).get(ADDRESS), preflight.lan_address()) if one]
     settings = preflight.check_all(stack_state, tracked, content, own=command == "up", found=here)
     if stack_state.embedded:
         content = _with_docker_host(stack_state, content)
@@ -116,7 +116,7 @@ def deployment_of(stack_state: StackState, cli: Path) -> Deployment:
     run = subprocess.run(
         [str(cli), "stack", "export", "--stack", stack_state.stack, "--non-interactive"],
         cwd=stack_state.root,
-        env=state.environment(stack_state, os.environ, cli),
+        env=engine.environment(stack_state, os.environ, cli),
         capture_output=True,
         text=True,
         check=False,
@@ -153,7 +153,7 @@ def _with_address(stack_state: StackState, content: Mapping[str, Any], settings:
     """
     config = dict(content["config"])
     key = f"{stackfile.read_project(stack_state.root)['name']}:{ADDRESS}"
-    found, now = state.found_here(stack_state).get(ADDRESS), config.get(key)
+    found, now = local_copy.detected_values(stack_state).get(ADDRESS), config.get(key)
     if now is not None and now != found:
         return {**content, "config": config}  # it is set
     if not settings.public_url.is_local_name or not preflight.is_local(settings):
@@ -164,7 +164,7 @@ def _with_address(stack_state: StackState, content: Mapping[str, Any], settings:
         print(f"warning: no network: {ADDRESS} {stays}, so calls work on this machine only")
     elif address != now:
         config[key] = address
-        state.keep_found(stack_state, {ADDRESS: address})
+        local_copy.keep_detected(stack_state, {ADDRESS: address})
         before = f", and was {now}" if now else ""
         print(f"{ADDRESS} is {address}, this machine in its network{before} ({_kept(stack_state, ADDRESS)})")
     return {**content, "config": config}
@@ -177,7 +177,7 @@ def _kept(stack_state: StackState, key: str) -> str:
 
 def write_copy(stack_state: StackState, content: Mapping[str, Any], dropped: Sequence[str]) -> None:
     """Writes the local copy of the stack file, and says which local values gave way."""
-    state.write_copy(stack_state, content)
+    local_copy.write_copy(stack_state, content)
     for key in dropped:
         print(
             f"{key} comes from {stack_state.tracked.name} again, which changed; what was set on this machine is dropped"

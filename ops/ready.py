@@ -23,7 +23,7 @@ from components.config.problems import SettingsError
 from components.config.settings import Settings
 from ops import preflight
 from ops.errors import OpsError
-from ops.project import packages, stackfile, state
+from ops.project import engine, packages, stackfile, state
 from ops.project.state import StackState
 
 RUNNER_IS_HOST: Final = "VIDEOBACKEND_RUNNER_IS_DOCKER_HOST"
@@ -218,7 +218,7 @@ def exported(stack_state: StackState) -> Deployment:
         run = subprocess.run(
             [found, "stack", "export", "--stack", stack_state.stack, "--non-interactive"],
             cwd=stack_state.root,
-            env=state.environment(stack_state, os.environ, cli),
+            env=engine.environment(stack_state, os.environ, cli),
             capture_output=True,
             text=True,
             check=False,

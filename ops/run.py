@@ -23,7 +23,7 @@ from components.stack import services
 from ops import prepare, running
 from ops.errors import OpsError
 from ops.prepare import Prepared
-from ops.project import checkpoint, stackfile, state
+from ops.project import checkpoint, engine, local_copy, stackfile, state
 from ops.project.fixes import make
 from ops.project.state import DIRECTORY, StackState
 
@@ -50,9 +50,10 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
         prepared = None
     else:
         prepared = prepare.prepare_up(stack_state, command)
-    cli = state.find_cli(stack_state)
+    cli = engine.find_cli(stack_state)
+    engine.check_plugins(stack_state, cli, os.environ)
     if stack_state.embedded:
-        state.initialise(stack_state, cli, os.environ)
+        engine.initialise(stack_state, cli, os.environ)
         for line in checkpoint.release_locks(stack_state):
             print(line, flush=True)
     arguments = [command, *_where(stack_state)]
@@ -118,7 +119,7 @@ def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
     state.check_passphrase(stack_state, os.environ)
     arguments = ["stack", "output", *([name] if name else []), "--stack", stack, "--non-interactive"]
     arguments += ["--show-secrets"] if show_secrets else []
-    cli = state.find_cli(stack_state)
+    cli = engine.find_cli(stack_state)
     if not name:
         return call_cli(stack_state, cli, arguments)
     run = _captured(stack_state, cli, arguments)
@@ -150,12 +151,14 @@ def env(stack: str) -> int:
     if not stack_state.embedded:
         print(f"stack {stack!r} has a backend of its own: plain pulumi needs nothing more", file=sys.stderr)
         return 0
-    cli = state.find_cli(stack_state)
-    prepare.write_copy(stack_state, *state.next_copy(stack_state))
-    state.initialise(stack_state, cli, os.environ)
-    variables = state.embedded_environment(stack_state, os.environ)
+    cli = engine.find_cli(stack_state)
+    prepare.write_copy(stack_state, *local_copy.next_copy(stack_state))
+    engine.initialise(stack_state, cli, os.environ)
+    variables = engine.embedded_environment(stack_state, os.environ)
     if cli.is_relative_to(stack_state.directory):
         variables["PATH"] = f"{cli.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    for name in engine.superseded_variables(stack_state, os.environ):
+        print(f"unset {name}")
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
     print(
@@ -183,7 +186,7 @@ def call_cli(stack_state: StackState, cli: Path, arguments: Sequence[str], *, ty
     """
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        child = state.environment(stack_state, os.environ, cli)
+        child = engine.environment(stack_state, os.environ, cli)
         command, root = [str(cli), *arguments], stack_state.root
         return subprocess.run(command, cwd=root, env=child, input=typed, text=True, check=False).returncode
     finally:
@@ -194,7 +197,7 @@ def call_cli(stack_state: StackState, cli: Path, arguments: Sequence[str], *, ty
 
 def _captured(stack_state: StackState, cli: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Runs the CLI without showing what it says."""
-    child = state.environment(stack_state, os.environ, cli)
+    child = engine.environment(stack_state, os.environ, cli)
     command = [str(cli), *arguments]
     return subprocess.run(command, cwd=stack_state.root, env=child, capture_output=True, text=True, check=False)
 

@@ -21,7 +21,7 @@ from components.config.providers import CLOUDFLARE_TOKEN
 from components.config.secret import ENCRYPTED
 from components.config.settings import Settings
 from ops import preflight
-from ops.project import fixes, stackfile, state
+from ops.project import fixes, local_copy, stackfile, state
 from ops.project.stackfile import StackConfig
 from ops.project.state import StackState
 
@@ -52,7 +52,7 @@ class Source:
         tracked = stackfile.read(stack_state.tracked)
         project = stackfile.read_project(root)
         stackfile.check(stack_state.tracked, tracked, project["name"])
-        config = stackfile.engine_config(state.with_local_secrets(stack_state, tracked), project)
+        config = stackfile.engine_config(local_copy.with_local_secrets(stack_state, tracked), project)
         # Asked for with dnsZone only; no plan needs the real one.
         values = {CLOUDFLARE_TOKEN: ENCRYPTED, **config.values}
         secret_keys = config.secret_keys | ({CLOUDFLARE_TOKEN} - set(config.values))
@@ -69,7 +69,7 @@ class Source:
     @property
     def warnings(self) -> list[str]:
         """What the plan itself has to say, beside what the settings say."""
-        keys = state.own_plain_keys(self.stack_state)
+        keys = local_copy.own_plain_keys(self.stack_state)
         local = f"{stackfile.LOCAL}/{self.stack_state.config_file.name}"
         own = f"a plan is of the tracked file; what make config set on this machine is not in it: {', '.join(keys)} ({local})"
         return ([_UNOPENED] if self.tracked.get("environment") else []) + ([own] if keys else [])

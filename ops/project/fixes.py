@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.config.problems import Problem, SettingsError, shell
-from ops.project import scalars, stackfile, state
+from ops.project import local_copy, scalars, stackfile
 from ops.project.state import StackState
 
 
@@ -30,7 +30,9 @@ def worded(
     names = {stackfile.full_key(str(name), error.project): name for name in tracked.get("config") or {}}
     copy = stackfile.namespaced(judged or {}, error.project)
     local_keys = {
-        key for key, value in copy.items() if key not in names or not state.same(value, tracked["config"][names[key]])
+        key
+        for key, value in copy.items()
+        if key not in names or not local_copy.same(value, tracked["config"][names[key]])
     }
 
     def fix(problem: Problem) -> str:

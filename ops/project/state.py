@@ -1,11 +1,7 @@
-"""The embedded defaults of a stack that brings no backend of its own: all of them live in `.local/`.
+"""Where state and configuration of a stack are: in `.local/`, for a stack that brings no backend of its own.
 
-Owns `.local/`: state, passphrase, the machine's own copy of the stack file, the downloaded CLI; and the rule when
-these are used. Nothing outside `.local/` is written, no global login is made. Does not run the stack (`run`).
-
-The engine writes the salt of the passphrase, and every `config set`, into the stack file. So that a tracked file
-stays as it is, the engine gets a copy of it, `.local/Pulumi.<stack>.yaml`. Before each command the copy takes over
-what changed in the tracked file since the last time; what was set on this machine stays.
+Owns the rule when `.local/` is used, the places in it, and the state's passphrase. Nothing outside `.local/` is written,
+no global login is made. The copy of the stack file there is `local_copy`'s business, the call of the CLI `engine`'s.
 """
 
 from __future__ import annotations
@@ -15,30 +11,21 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from components.resources import docker_cli
 from ops.errors import OpsError
-from ops.project import scalars, stackfile
+from ops.project import stackfile
 
 DIRECTORY: Final = stackfile.LOCAL
 SALT: Final = "encryptionsalt"
-_OWN_SECRETS: Final = (SALT, "secretsprovider", "encryptedkey")
-_HEADER: Final = (
-    "# Made by make from {tracked} and what was set on this machine.\n"
-    "# Edit {tracked}, or: make config STACK={stack} ARGS='set KEY VALUE'\n"
-)
-_MOVING: Final = ("PULUMI_OPTION_", "PULUMI_STACK", "PULUMI_CONFIG_SECRET_KEYS", "PULUMI_BACKEND_URL")
-"""Variables of the CLI's that would lead it elsewhere, or give its commands other options."""
-_ABSENT: Final = object()
+PASSPHRASE: Final = "PULUMI_CONFIG_PASSPHRASE"
+PASSPHRASE_FILE: Final = "PULUMI_CONFIG_PASSPHRASE_FILE"
+"""The CLI's variables; it prefers the first."""
+BACKEND_SECRETS: Final = (SALT, "secretsprovider", "encryptedkey")
+"""What the engine writes into a stack file about the key of its secrets."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +72,8 @@ class StackState:
         return self.directory / f"Pulumi.{self.stack}.base.yaml"
 
     @property
-    def found(self) -> Path:
-        """What make itself found out about this machine."""
+    def detected(self) -> Path:
+        """What make itself has detected on this machine."""
         return self.directory / f"Pulumi.{self.stack}.found.json"
 
     @property
@@ -126,25 +113,22 @@ def of_stack(stack: str, environ: Mapping[str, str], root: Path = stackfile.ROOT
         note = f"stack {stack!r} is selected in Pulumi Cloud, where you are logged in: using it (else: pulumi stack unselect)"
         return StackState(stack, root, embedded=False, note=note)
     if not sign:
-        return dataclasses.replace(stack_state, note=_note_of_passphrase(stack_state, environ))
+        return dataclasses.replace(stack_state, note=_passphrase_note(stack_state, environ))
     note = f"{stack_state.tracked.name} has {sign}: using your backend (pulumi login or PULUMI_BACKEND_URL)"
     return StackState(stack, root, embedded=False, note=note)
 
 
-def _note_of_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> str:
-    """That the environment's passphrase is used for the embedded state; empty where it is the state's own."""
-    file = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
-    named = "PULUMI_CONFIG_PASSPHRASE" if "PULUMI_CONFIG_PASSPHRASE" in environ else "PULUMI_CONFIG_PASSPHRASE_FILE"
-    if named not in environ or (named.endswith("FILE") and file in ("", str(stack_state.passphrase))):
+def _passphrase_note(stack_state: StackState, environ: Mapping[str, str]) -> str:
+    """That the environment's passphrase is used, as the embedded state's own is missing; empty where it is not."""
+    if uses_own_passphrase(stack_state, environ):
         return ""
-    return (
-        f"{named} is set: stack {stack_state.stack!r} takes it instead of {DIRECTORY}/passphrase (else: unset {named})"
-    )
+    name = _passphrase_variable(stack_state, environ)
+    return f"{DIRECTORY}/passphrase is missing: stack {stack_state.stack!r} takes the one of {name}"
 
 
 def _sign_of_a_backend(tracked: Mapping[str, Any]) -> str:
     """What of a tracked stack file only another backend can have written, or can open; empty where there is nothing."""
-    own = [key for key in (*_OWN_SECRETS, "environment") if tracked.get(key)]
+    own = [key for key in (*BACKEND_SECRETS, "environment") if tracked.get(key)]
     if own:
         return own[0]
     encrypted = [
@@ -169,121 +153,6 @@ def _selected_in_cloud(stack: str, root: Path, environ: Mapping[str, str]) -> bo
     return str(current).startswith("https://") and selected.rpartition("/")[2] == stack
 
 
-def environment(stack_state: StackState, environ: Mapping[str, str], cli: Path) -> dict[str, str]:
-    """The engine's environment: the operator's, and with embedded defaults what points to them."""
-    child = {"PULUMI_SKIP_UPDATE_CHECK": "true", **environ}
-    for name in docker_cli.LEADING:
-        child.pop(name, None)  # the provider looks at them, too
-    if cli.is_relative_to(stack_state.directory):
-        child["PATH"] = f"{cli.parent}{os.pathsep}{environ.get('PATH', '')}"
-    if stack_state.embedded:
-        child = {name: value for name, value in child.items() if not name.startswith(_MOVING)}
-        child |= embedded_environment(stack_state, environ)
-    return child
-
-
-def embedded_environment(stack_state: StackState, environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables that make any `pulumi` command use the embedded state and the machine's copy of the stack file."""
-    found = {
-        "PULUMI_BACKEND_URL": backend_url(stack_state.root),
-        "PULUMI_OPTION_STACK": stack_state.stack,
-        "PULUMI_OPTION_CONFIG_FILE": str(stack_state.config_file),
-    }
-    if "PULUMI_CONFIG_PASSPHRASE" not in environ:
-        found["PULUMI_CONFIG_PASSPHRASE_FILE"] = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or str(
-            stack_state.passphrase
-        )
-    return found
-
-
-def merge(
-    tracked: Mapping[str, Any], base: Mapping[str, Any], copy: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    """The copy's next configuration, and the keys whose local value gives way.
-
-    A key that changed in the tracked file since the last time comes from there; any other keeps what the copy has,
-    so that what was set or removed on this machine stays. So does a value of this machine's own whose key left the
-    tracked file: a secret that stood there in plain text is set here first, and removed there then.
-
-    Args:
-        tracked: configuration of the tracked file now, keys with namespace.
-        base: the same when the copy was last made.
-        copy: configuration of the copy.
-    """
-    merged: dict[str, Any] = {}
-    dropped = []
-    for key in dict.fromkeys([*tracked, *base, *copy]):
-        now, before, here = (one.get(key, _ABSENT) for one in (tracked, base, copy))
-        own = here is not _ABSENT and not same(here, before)
-        value = here if same(now, before) or (own and now is _ABSENT) else now
-        if value is not _ABSENT:
-            merged[key] = value
-        if not same(here, before) and not same(here, value):
-            dropped.append(key)
-    return merged, sorted(dropped)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same to the engine, which writes 8000 back as "8000"."""
-    if _ABSENT in (one, other):
-        return one is other
-    texts = [value if isinstance(value, str) else json.dumps(value, sort_keys=True) for value in (one, other)]
-    return texts[0] == texts[1]
-
-
-def with_local_secrets(stack_state: StackState, tracked: Mapping[str, Any]) -> dict[str, Any]:
-    """The tracked file's content, and secrets that were set on this machine alone, for a plan to count as present."""
-    if not (stack_state.embedded and stack_state.config_file.exists()):
-        return dict(tracked)
-    project = stackfile.read_project(stack_state.root)["name"]
-    copy = stackfile.namespaced(stackfile.read(stack_state.config_file), project)
-    secret = {key: value for key, value in copy.items() if stackfile.has_secret(value)}
-    return {**tracked, "config": {**secret, **stackfile.namespaced(tracked, project)}}
-
-
-def own_plain_keys(stack_state: StackState) -> list[str]:
-    """Keys of plain settings that `make config` set or removed on this machine, beside what make found out itself."""
-    if not (stack_state.embedded and stack_state.config_file.exists()):
-        return []
-    project = stackfile.read_project(stack_state.root)["name"]
-    tracked = stackfile.namespaced(stackfile.read(stack_state.tracked), project)
-    content, _ = next_copy(stack_state)
-    here, found = content["config"], found_here(stack_state)
-    return [
-        key.removeprefix(f"{project}:")
-        for key in dict.fromkeys([*tracked, *here])
-        if not same(tracked.get(key, _ABSENT), here.get(key, _ABSENT))
-        and not stackfile.has_secret(here.get(key))
-        and found.get(key.removeprefix(f"{project}:")) != here.get(key, "")
-    ]
-
-
-def next_copy(stack_state: StackState) -> tuple[dict[str, Any], list[str]]:
-    """Content of the copy as it has to be now, and the keys whose local value gave way to the tracked file's."""
-    project = stackfile.read_project(stack_state.root)["name"]
-    tracked = stackfile.read(stack_state.tracked)
-    copy = stackfile.read(stack_state.config_file) if stack_state.config_file.exists() else {}
-    base = stackfile.read(stack_state.base) if copy and stack_state.base.exists() else {}
-    tracked_config, base_config, copy_config = (stackfile.namespaced(one, project) for one in (tracked, base, copy))
-    config, dropped = merge(tracked_config, base_config, copy_config)
-    own: dict[str, Any] = {key: copy[key] for key in _OWN_SECRETS if key in copy}
-    return {**tracked, **own, "config": config}, dropped
-
-
-def write_copy(stack_state: StackState, content: Mapping[str, Any]) -> None:
-    """Writes the copy, and remembers the tracked configuration that went into it."""
-    make_directory(stack_state)
-    project = stackfile.read_project(stack_state.root)["name"]
-    header = _HEADER.format(tracked=stack_state.tracked.name, stack=stack_state.stack)
-    base = {"config": stackfile.namespaced(stackfile.read(stack_state.tracked), project)}
-    for path, text in (
-        (stack_state.config_file, header + scalars.dump(dict(content))),
-        (stack_state.base, scalars.dump(base)),
-    ):
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_whole(path, text)
-
-
 def write_whole(path: Path, text: str) -> None:
     """Writes a file so that it is there whole or not at all, for its owner alone."""
     part = path.with_name(f".{path.name}.part")
@@ -297,30 +166,33 @@ def write_whole(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def found_here(stack_state: StackState) -> dict[str, str]:
-    """What make found out about this machine at an earlier `up`, by key; what cannot be read was not found."""
-    try:
-        content = json.loads(stack_state.found.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
-
-
-def keep_found(stack_state: StackState, found: Mapping[str, str]) -> None:
-    """Remembers what was found out, so that it can be told from what was set."""
-    make_directory(stack_state)
-    write_whole(stack_state.found, json.dumps(dict(found)) + "\n")
-
-
 def make_directory(stack_state: StackState) -> None:
     """`.local/`, for its owner alone: it holds the passphrase, and the state's file backend writes for all to read."""
     stack_state.directory.mkdir(mode=0o700, exist_ok=True)
     stack_state.directory.chmod(0o700)
 
 
+def uses_own_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> bool:
+    """Whether the embedded state is read with `.local/passphrase`, whatever the environment says.
+
+    The environment's passphrase serves only a state whose own is not there: it was lost, or the state was made with it.
+    """
+    if stack_state.passphrase.exists() or not stack_state.exists:
+        return True
+    return _passphrase_variable(stack_state, environ) is None
+
+
+def _passphrase_variable(stack_state: StackState, environ: Mapping[str, str]) -> str | None:
+    """The variable that names a passphrase other than the embedded state's own."""
+    if PASSPHRASE in environ:
+        return PASSPHRASE
+    return None if environ.get(PASSPHRASE_FILE) in (None, "", str(stack_state.passphrase)) else PASSPHRASE_FILE
+
+
 def check_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> None:
     """That the embedded state's own passphrase is not lost. Raises OpsError."""
-    if stack_state.embedded and stack_state.exists and not _has_passphrase(stack_state, environ):
+    lost = stack_state.exists and not stack_state.passphrase.exists()
+    if stack_state.embedded and lost and uses_own_passphrase(stack_state, environ):
         raise OpsError(
             f"{DIRECTORY}/passphrase is gone, and the secrets of {DIRECTORY}/state cannot be read without it: put it back "
             f"from a copy, or name one in PULUMI_CONFIG_PASSPHRASE_FILE. Without a copy they are lost: mv {DIRECTORY} "
@@ -328,85 +200,9 @@ def check_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> Non
         )
 
 
-def _has_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> bool:
-    own = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") not in (None, "", str(stack_state.passphrase))
-    return own or "PULUMI_CONFIG_PASSPHRASE" in environ or stack_state.passphrase.exists()
-
-
 def ensure_passphrase(stack_state: StackState, environ: Mapping[str, str]) -> None:
-    """A random passphrase, unless the operator has one. Raises OpsError where the state's own is lost."""
+    """A random passphrase for the embedded state. Raises OpsError where the state's own is lost."""
     check_passphrase(stack_state, environ)
-    if not _has_passphrase(stack_state, environ):
+    if uses_own_passphrase(stack_state, environ) and not stack_state.passphrase.exists():
         make_directory(stack_state)
         write_whole(stack_state.passphrase, secrets.token_hex(32) + "\n")
-
-
-def initialise(stack_state: StackState, cli: Path, environ: Mapping[str, str]) -> None:
-    """Makes the stack in the embedded state, and takes the salt into the copy.
-
-    `pulumi stack init` knows no --config-file and would write the salt beside the project's Pulumi.yaml: it runs in a
-    directory of its own with a Pulumi.yaml of the same name.
-    """
-    make_directory(stack_state)
-    stack_state.state.mkdir(mode=0o700, exist_ok=True)
-    ensure_passphrase(stack_state, environ)
-    if stack_state.exists:
-        return
-    scratch = stack_state.directory / "init"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    project = {"name": stackfile.read_project(stack_state.root)["name"], "runtime": "python"}
-    (scratch / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-    salted = scratch / stack_state.tracked.name
-    content, _ = next_copy(stack_state)
-    if SALT in content:
-        salted.write_text(yaml.safe_dump({SALT: content[SALT]}))
-    child = environment(stack_state, environ, cli)
-    child.pop("PULUMI_OPTION_STACK", None)
-    child.pop("PULUMI_OPTION_CONFIG_FILE", None)
-    run = subprocess.run(
-        [str(cli), "stack", "init", stack_state.stack, "--no-select", "--non-interactive"],
-        cwd=scratch,
-        env=child,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        raise OpsError(f"cannot make stack {stack_state.stack!r} in {DIRECTORY}/state: {run.stdout.strip()}")
-    write_copy(stack_state, {**content, SALT: stackfile.read(salted)[SALT]})
-    shutil.rmtree(scratch)
-
-
-def find_cli(stack_state: StackState) -> Path:
-    """The Pulumi CLI on PATH, else the official release of the SDK's version in `.local/pulumi`.
-
-    Raises OpsError where it cannot be downloaded.
-    """
-    found = shutil.which("pulumi")
-    if found:
-        return Path(found)
-    home = stack_state.directory / "pulumi"
-    cli = home / "bin" / "pulumi"
-    if cli.exists():
-        return cli
-    from pulumi import automation
-    from pulumi._version import version
-
-    make_directory(stack_state)
-    print(
-        f"the Pulumi CLI is not on PATH: downloading v{version} into {DIRECTORY}/pulumi ...",
-        file=sys.stderr,
-        flush=True,
-    )
-    try:
-        automation.PulumiCommand.install(root=str(home), version=version)
-    except (OSError, subprocess.SubprocessError) as error:
-        output = (getattr(error, "output", None) or b"").decode(errors="replace").strip()
-        said = output.splitlines()[-1] if output else error
-        raise OpsError(
-            f"the Pulumi CLI is not on PATH and cannot be downloaded ({said}): connect to the network, or install it "
-            f"from https://www.pulumi.com/docs/install/"
-        ) from None
-    return cli

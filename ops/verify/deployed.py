@@ -22,7 +22,7 @@ from components.config.addresses import parse_ip
 from components.resources.docker_cli import DockerCli
 from components.stack.facts import VERSION
 from ops.errors import OpsError
-from ops.project import checkpoint, stackfile, state
+from ops.project import checkpoint, engine, stackfile, state
 from ops.project.fixes import make
 from ops.project.state import StackState
 
@@ -272,9 +272,9 @@ def _from_engine(stack: str, seconds: float) -> DeployedStack:
     if stack_state.embedded and checkpoint.is_empty(stack_state):
         raise OpsError(f"stack {stack!r} is not up: {make(stack, 'up')}")
     state.check_passphrase(stack_state, os.environ)
-    cli = state.find_cli(stack_state)
+    cli = engine.find_cli(stack_state)
     command = [str(cli), "stack", "output", "--json", "--show-secrets", "--stack", stack, "--non-interactive"]
-    child = state.environment(stack_state, os.environ, cli)
+    child = engine.environment(stack_state, os.environ, cli)
     try:
         run = subprocess.run(
             command, cwd=stack_state.root, env=child, capture_output=True, text=True, check=False, timeout=seconds

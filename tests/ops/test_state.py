@@ -4,14 +4,14 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from pulumi import automation
 
 from components.resources import docker_cli
 from ops.errors import OpsError
-from ops.project import checkpoint, stackfile, state
+from ops.project import checkpoint, engine, local_copy, stackfile, state
 from ops.project.state import StackState
 
 SALT = "encryptionsalt: v1:abc\n"
@@ -31,8 +31,8 @@ def _checkpoint(stack_state: StackState, resources: str = "[]") -> None:
 
 
 def _take_over(stack_state: StackState) -> tuple[dict[str, Any], list[str]]:
-    content, dropped = state.next_copy(stack_state)
-    state.write_copy(stack_state, content)
+    content, dropped = local_copy.next_copy(stack_state)
+    local_copy.write_copy(stack_state, content)
     return content["config"], dropped
 
 
@@ -60,7 +60,7 @@ def _take_over(stack_state: StackState) -> tuple[dict[str, Any], list[str]]:
 def test_the_copy_takes_over_what_changed_in_the_tracked_file_and_keeps_the_rest(
     tracked: dict[str, Any], base: dict[str, Any], copy: dict[str, Any], merged: dict[str, Any], dropped: list[str]
 ) -> None:
-    assert state.merge(tracked, base, copy) == (merged, dropped)
+    assert local_copy.merge(tracked, base, copy) == (merged, dropped)
 
 
 def test_what_is_set_on_this_machine_outlives_edits_of_the_tracked_file_which_stays_as_it_is(
@@ -81,14 +81,14 @@ def test_what_is_set_on_this_machine_outlives_edits_of_the_tracked_file_which_st
 
 
 def test_plain_settings_of_this_machine_alone_are_known_by_their_keys(stack_state: StackState) -> None:
-    state.write_copy(stack_state, state.next_copy(stack_state)[0])
-    assert state.own_plain_keys(stack_state) == []
-    content, _ = state.next_copy(stack_state)
+    local_copy.write_copy(stack_state, local_copy.next_copy(stack_state)[0])
+    assert local_copy.own_plain_keys(stack_state) == []
+    content, _ = local_copy.next_copy(stack_state)
     own = {"httpPort": "8001", "jwtAppSecret": {"secure": "v1:abc=:def="}, "dockerHostAddress": "192.0.2.44"}
     own = {f"videobackend:{key}": value for key, value in own.items()}
-    state.write_copy(stack_state, {**content, "config": {**content["config"], **own}})
-    state.keep_found(stack_state, {"dockerHostAddress": "192.0.2.44"})
-    assert state.own_plain_keys(stack_state) == ["httpPort"]
+    local_copy.write_copy(stack_state, {**content, "config": {**content["config"], **own}})
+    local_copy.keep_detected(stack_state, {"dockerHostAddress": "192.0.2.44"})
+    assert local_copy.own_plain_keys(stack_state) == ["httpPort"]
 
 
 def test_a_lost_copy_is_made_anew_from_the_tracked_file(stack_state: StackState) -> None:
@@ -121,35 +121,48 @@ def test_a_lost_passphrase_is_not_replaced_while_a_state_needs_it(stack_state: S
     assert not stack_state.passphrase.exists()
 
 
-@pytest.mark.parametrize("variable", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
-def test_an_operators_own_passphrase_is_respected(stack_state: StackState, variable: str) -> None:
-    environ = {variable: "/own"}
+FOREIGN_PASSPHRASES: Final = [
+    {"PULUMI_CONFIG_PASSPHRASE": "the shell's"},
+    {"PULUMI_CONFIG_PASSPHRASE": ""},
+    {"PULUMI_CONFIG_PASSPHRASE_FILE": "/own"},
+    {"PULUMI_CONFIG_PASSPHRASE": "the shell's", "PULUMI_CONFIG_PASSPHRASE_FILE": "/own"},
+]
+
+
+@pytest.mark.parametrize("environ", FOREIGN_PASSPHRASES)
+def test_a_passphrase_of_the_shell_moves_no_local_stack(stack_state: StackState, environ: dict[str, str]) -> None:
+    """Neither on the first `up` nor later: without that shell the secrets could not be read any more."""
+    state.ensure_passphrase(stack_state, environ)
+    assert stack_state.passphrase.exists()
+    for later in (False, True):
+        if later:
+            _checkpoint(stack_state)
+        child = engine.environment(stack_state, environ, Path("/usr/bin/pulumi"))
+        assert {name: child[name] for name in child if "PASSPHRASE" in name} == {
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(stack_state.passphrase)
+        }
+        dropped = engine.superseded_variables(stack_state, environ)
+        assert dropped == tuple({"PULUMI_CONFIG_PASSPHRASE"} & environ.keys()), "the CLI prefers it to the file"
+        assert state.of_stack("dev", environ, stack_state.root).note == ""
+
+
+@pytest.mark.parametrize("environ", FOREIGN_PASSPHRASES)
+def test_a_state_without_its_own_passphrase_takes_the_shells_and_says_so(
+    stack_state: StackState, environ: dict[str, str]
+) -> None:
+    _checkpoint(stack_state)
     state.ensure_passphrase(stack_state, environ)
     assert not stack_state.passphrase.exists()
-    child = state.environment(stack_state, environ, Path("/usr/bin/pulumi"))
-    assert child[variable] == "/own"
-    assert {one for one in child if "PASSPHRASE" in one} == {variable}
-
-
-@pytest.mark.parametrize(
-    ("environ", "named"),
-    [
-        ({"PULUMI_CONFIG_PASSPHRASE": ""}, "PULUMI_CONFIG_PASSPHRASE is set"),
-        ({"PULUMI_CONFIG_PASSPHRASE_FILE": "/own"}, "PULUMI_CONFIG_PASSPHRASE_FILE is set"),
-        ({"PULUMI_CONFIG_PASSPHRASE_FILE": ""}, ""),
-        ({}, ""),
-    ],
-)
-def test_a_passphrase_that_comes_from_the_environment_is_named(
-    stack_state: StackState, environ: dict[str, str], named: str
-) -> None:
+    child = engine.environment(stack_state, environ, Path("/usr/bin/pulumi"))
+    assert {name: child[name] for name in child if "PASSPHRASE" in name} == environ
     note = state.of_stack("dev", environ, stack_state.root).note
-    assert note.startswith(named) if named else note == ""
+    assert note.endswith(next(iter(environ)))
+    assert ".local/passphrase is missing" in note
 
 
 def test_a_stack_with_nothing_of_its_own_gets_the_embedded_state(stack_state: StackState) -> None:
     assert state.of_stack("dev", {}, stack_state.root).embedded
-    child = state.environment(stack_state, {"PATH": "/bin"}, Path("/usr/bin/pulumi"))
+    child = engine.environment(stack_state, {"PATH": "/bin"}, Path("/usr/bin/pulumi"))
     assert child["PULUMI_BACKEND_URL"] == stack_state.state.as_uri()
     assert child["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(stack_state.passphrase)
     assert child["PATH"] == "/bin"
@@ -160,7 +173,7 @@ def test_an_operators_own_backend_is_respected(stack_state: StackState, environ:
     own = state.of_stack("dev", environ, stack_state.root)
     assert not own.embedded
     assert own.config_file == stack_state.tracked
-    assert state.environment(own, environ, Path("/usr/bin/pulumi")) == {"PULUMI_SKIP_UPDATE_CHECK": "true", **environ}
+    assert engine.environment(own, environ, Path("/usr/bin/pulumi")) == {"PULUMI_SKIP_UPDATE_CHECK": "true", **environ}
 
 
 @pytest.mark.parametrize("line", [SALT, "secretsprovider: awskms://alias/x\n", "encryptedkey: abc\n"])
@@ -180,7 +193,7 @@ def test_a_backend_in_the_project_file_is_respected(stack_state: StackState) -> 
 
 
 def test_the_variables_of_make_env_still_mean_the_embedded_state(stack_state: StackState) -> None:
-    variables = state.embedded_environment(stack_state, {})
+    variables = engine.embedded_environment(stack_state, {})
     assert state.of_stack("dev", variables, stack_state.root).embedded
 
 
@@ -203,7 +216,7 @@ def test_a_download_of_the_cli_says_so_beside_what_a_command_prints(
     """The JSON of verify and the link of token are read by other programs."""
     monkeypatch.setenv("PATH", str(stack_state.root))
     monkeypatch.setattr(automation.PulumiCommand, "install", lambda **_: None)
-    state.find_cli(stack_state)
+    engine.find_cli(stack_state)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "downloading" in shown.err
@@ -211,14 +224,14 @@ def test_a_download_of_the_cli_says_so_beside_what_a_command_prints(
 
 def test_a_downloaded_cli_is_on_the_engines_path_before_all_else(stack_state: StackState) -> None:
     cli = stack_state.directory / "pulumi" / "bin" / "pulumi"
-    assert state.environment(stack_state, {"PATH": "/usr/bin"}, cli)["PATH"] == f"{cli.parent}:/usr/bin"
-    assert state.environment(stack_state, {"PATH": "/usr/bin"}, Path("/usr/bin/pulumi"))["PATH"] == "/usr/bin"
+    assert engine.environment(stack_state, {"PATH": "/usr/bin"}, cli)["PATH"] == f"{cli.parent}:/usr/bin"
+    assert engine.environment(stack_state, {"PATH": "/usr/bin"}, Path("/usr/bin/pulumi"))["PATH"] == "/usr/bin"
 
 
 @pytest.mark.parametrize("embedded", [True, False])
 def test_no_variable_leads_the_docker_provider_to_another_host(stack_state: StackState, embedded: bool) -> None:
     moved = dict.fromkeys(docker_cli.LEADING, "elsewhere")
-    child = state.environment(dataclasses.replace(stack_state, embedded=embedded), moved, Path("/usr/bin/pulumi"))
+    child = engine.environment(dataclasses.replace(stack_state, embedded=embedded), moved, Path("/usr/bin/pulumi"))
     assert not set(child) & set(moved)
 
 
