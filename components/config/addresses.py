@@ -6,6 +6,7 @@ them (`checks`).
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -85,6 +86,7 @@ class HostAddress:
         return str(self.ip) if self.port is None else f"{self.ip}#{self.port}"
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_ip(text: str) -> IpAddress | None:
     """The address that `text` spells, without a zone; None where it is not one.
 

@@ -5,6 +5,7 @@ Owns what near means. Does not own which names there are.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -24,9 +25,14 @@ def nearest(name: str, known: Mapping[str, str] | Iterable[str]) -> str | None:
         known: the names there are, or by each spelling the name that it stands for.
     """
     answers = dict(known) if isinstance(known, Mapping) else {one: one for one in known}
-    letters = _letters(name)
+    letters, alphabet = _letters(name)
     limit = 1 if len(letters) <= _SHORT else 2
-    distances = {one: _distance(letters, _letters(one), limit) for one in answers}
+    distances: dict[str, int] = {}
+    for one in answers:
+        others, their_alphabet = _letters(one)
+        # One mistake makes a name longer or shorter by one letter at most, and its set of letters other by two.
+        if abs(len(letters) - len(others)) <= limit and (alphabet ^ their_alphabet).bit_count() <= 2 * limit:
+            distances[one] = _distance(letters, others)
     best = min(distances.values(), default=limit + 1)
     if best <= limit:
         return _only({answers[one] for one, distance in distances.items() if distance == best})
@@ -40,8 +46,11 @@ def _only(found: set[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _letters(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+@functools.lru_cache(maxsize=4096)
+def _letters(name: str) -> tuple[str, int]:
+    """The name in small letters and digits alone, and the set of them as bits."""
+    letters = re.sub(r"[^a-z0-9]", "", name.lower())
+    return letters, sum(1 << ord(letter) for letter in set(letters))
 
 
 def _words(name: str) -> list[str]:
@@ -49,10 +58,8 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower())
 
 
-def _distance(one: str, other: str, limit: int) -> int:
-    """Letters that are inserted, removed, changed or swapped with a neighbour; more than `limit` is limit + 1."""
-    if abs(len(one) - len(other)) > limit:
-        return limit + 1
+def _distance(one: str, other: str) -> int:
+    """Letters that are inserted, removed, changed or swapped with a neighbour."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):
@@ -61,4 +68,4 @@ def _distance(one: str, other: str, limit: int) -> int:
             row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (a != b)))
             if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
                 row[j] = min(row[j], last[j - 2] + 1)
-    return min(row[-1], limit + 1)
+    return row[-1]

@@ -15,7 +15,9 @@ from ops.review.difference import CHANGED, Change
 
 Style = Callable[[str], str]
 _LONGEST = 400
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~@&$]|:(?=\S)|(?<=www)\.|^[-+=]|(?<=^\d)[.)])", re.IGNORECASE)
+_MARKUP = {ord(char): f"&#{ord(char)};" for char in "\\`*_{}[]<>#|~@&$"}
+_MARKUP_THERE = re.compile(r":(?=\S)|(?<=www)\.|^[-+=]|(?<=^\d)[.)]", re.IGNORECASE)
+"""What is markup by its place alone."""
 
 
 def code(text: str) -> str:
@@ -32,8 +34,7 @@ def _span(line: str) -> str:
 
 def escaped(text: str) -> str:
     """A line of text in Markdown in which nothing is markup, a mention, or a link."""
-    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return _MARKUP.sub(lambda match: f"&#{ord(match[1])};", line)
+    return _MARKUP_THERE.sub(lambda match: f"&#{ord(match[0])};", _plain(text).translate(_MARKUP))
 
 
 def _code_line(text: str) -> str:
@@ -56,6 +57,8 @@ def as_json(base: str, changes: Sequence[Change]) -> str:
 
 
 def _plain(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
