@@ -35,14 +35,20 @@ _BESIDE: Final = frozenset({"pip", "setuptools", "wheel"})
 """What an environment brings by itself."""
 _SECONDS: Final = 120
 
+_UNSEEN: Final = "v1:AAAAAAAAAAAAAAAA:AAAAAAAAAAAAAAAAAAAAAAAA"
+"""In place of a secret that an environment of Pulumi ESC holds."""
+
 Deployment = Mapping[str, Any]
 Export = Callable[[StackState], Deployment]
+"""What the engine has recorded of a stack."""
+Opened = Callable[[StackState], Mapping[str, Any]]
+"""A stack's configuration as the engine hands it over, in the form of `pulumi config --json`."""
 
 
 def run(stack: str, *, without_state: bool) -> int:
     """`python -m ops ready`: 0, or 1 with every obstacle on stderr. Raises OpsError for no such stack or a broken file."""
-    export = None if without_state else exported
-    obstacles = find_obstacles(stack, stackfile.ROOT, os.environ, export, installed())
+    export, open_environment = (None, None) if without_state else (exported, opened)
+    obstacles = find_obstacles(stack, stackfile.ROOT, os.environ, export, open_environment, found=installed())
     for one in obstacles:
         print(f"error: {one}", file=sys.stderr)
     if not obstacles:
@@ -51,7 +57,13 @@ def run(stack: str, *, without_state: bool) -> int:
 
 
 def find_obstacles(
-    stack: str, root: Path, environ: Mapping[str, str], export: Export | None, found: Mapping[str, str]
+    stack: str,
+    root: Path,
+    environ: Mapping[str, str],
+    export: Export | None = None,
+    opened: Opened | None = None,
+    *,
+    found: Mapping[str, str],
 ) -> list[str]:
     """Why the stack must not be previewed or deployed unattended; empty where it may.
 
@@ -60,6 +72,8 @@ def find_obstacles(
         root: the project's directory.
         environ: the environment.
         export: gets what the engine has recorded of the stack; None to leave the state alone.
+        opened: gets the configuration of a stack with an `environment`, whose values only the engine sees; None where the
+            engine is not asked, which is an obstacle to such a stack.
         found: versions of the installed packages by their normal names.
 
     Raises:
@@ -70,11 +84,11 @@ def find_obstacles(
     stackfile.check(stack_state.tracked, tracked, stackfile.read_project(root)["name"])
     obstacles = []
     settings = None
-    if not tracked.get("environment"):  # whose values only the engine sees
-        try:
-            settings = preflight.check_all(stack_state, tracked, tracked, own=True)
-        except SettingsError as error:
-            obstacles.append(str(error))
+    try:
+        content = _with_environment(stack_state, tracked, opened) if tracked.get("environment") else tracked
+        settings = preflight.check_all(stack_state, tracked, content, own=True)
+    except (OpsError, SettingsError) as error:
+        obstacles.append(str(error))
     if settings is not None and _is_own_machine(settings) and environ.get(RUNNER_IS_HOST) != "1":
         obstacles.append(
             f"docker:host of stack {stack!r} is {_docker_host(settings)}, the machine that runs this: set docker:host in "
@@ -87,6 +101,21 @@ def find_obstacles(
         except OpsError as error:
             obstacles.append(str(error))
     return obstacles
+
+
+def _with_environment(stack_state: StackState, tracked: Mapping[str, Any], opened: Opened | None) -> dict[str, Any]:
+    """The stack file with the values of its `environment`. Raises OpsError where nobody can see them."""
+    if opened is None:
+        raise OpsError(
+            f"{stack_state.tracked.name} opens an environment, whose values only the engine sees: leave --without-state away"
+        )
+    project = str(stackfile.read_project(stack_state.root)["name"])
+    own = stackfile.namespaced(tracked, project)
+    config = {
+        key: own.get(key, {"secure": _UNSEEN} if one.get("secret") else one.get("objectValue", one.get("value")))
+        for key, one in opened(stack_state).items()
+    }
+    return {**{key: value for key, value in tracked.items() if key != "environment"}, "config": config}
 
 
 def _is_own_machine(settings: Settings) -> bool:
@@ -210,30 +239,39 @@ def _kind(secrets: tuple[str, str, str]) -> str:
 
 def exported(stack_state: StackState) -> Deployment:
     """What the engine has recorded of the stack, its secrets encrypted. Raises OpsError with the CLI's own reason."""
-    found = shutil.which("pulumi")
-    if found is None:
+    stack = stack_state.stack
+    hint = f" (a first time: pulumi stack init {stack})"
+    found = _ask_engine(
+        stack_state, ["stack", "export"], f"the backend does not hand out the state of stack {stack!r}", hint
+    )
+    return found.get("deployment") or {}
+
+
+def opened(stack_state: StackState) -> Mapping[str, Any]:
+    """The stack's configuration with the values of its `environment`, secrets left out. Raises OpsError."""
+    failed = f"the environment that {stack_state.tracked.name} names cannot be opened"
+    return _ask_engine(stack_state, ["config", "--open", "--json"], failed)
+
+
+def _ask_engine(stack_state: StackState, command: Sequence[str], failed: str, hint: str = "") -> Mapping[str, Any]:
+    program = shutil.which("pulumi")
+    if program is None:
         raise OpsError("the Pulumi CLI is not on PATH: install the release that pyproject.toml names")
-    cli = Path(found)
     try:
         run = subprocess.run(
-            [found, "stack", "export", "--stack", stack_state.stack, "--non-interactive"],
+            [program, *command, "--stack", stack_state.stack, "--non-interactive"],
             cwd=stack_state.root,
-            env=engine.environment(stack_state, os.environ, cli),
+            env=engine.environment(stack_state, os.environ, Path(program)),
             capture_output=True,
             text=True,
             check=False,
             timeout=_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise OpsError(
-            f"the backend did not hand out the state within {_SECONDS} s: check PULUMI_BACKEND_URL"
-        ) from None
+        raise OpsError(f"the backend did not answer within {_SECONDS} s: check PULUMI_BACKEND_URL") from None
     if run.returncode:
         lines = [line for line in run.stderr.splitlines() if line.startswith("error:")]
         reason = lines[0].removeprefix("error:").strip() if lines else f"exit code {run.returncode}"
-        raise OpsError(
-            f"the backend does not hand out the state of stack {stack_state.stack!r}: {reason} (a first time: pulumi stack "
-            f"init {stack_state.stack})"
-        )
-    content = json.loads(run.stdout)
-    return content.get("deployment") or {}
+        raise OpsError(f"{failed}: {reason}{hint}")
+    content: Mapping[str, Any] = json.loads(run.stdout)
+    return content

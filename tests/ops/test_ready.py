@@ -56,7 +56,7 @@ def obstacles(
 ) -> list[str]:
     (root / "Pulumi.prod.yaml").write_text(text)
     export = None if state is None else lambda _: state
-    return ready.find_obstacles("prod", root, environ, export, found)
+    return ready.find_obstacles("prod", root, environ, export, found=found)
 
 
 def test_a_sound_stack_that_is_the_states_own_is_ready(root: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_sound_stack_that_is_the_states_own_is_ready(root: Path) -> None:
 def test_a_stack_without_its_file_is_refused_with_the_names_there_are(root: Path) -> None:
     (root / "Pulumi.production.yaml").write_text(SOUND)
     with pytest.raises(OpsError, match=r"no file Pulumi\.prod\.yaml\); stacks: production"):
-        ready.find_obstacles("prod", root, CI, None, LOCKED)
+        ready.find_obstacles("prod", root, CI, found=LOCKED)
 
 
 def test_a_part_that_pulumi_would_pass_over_is_refused(root: Path) -> None:
@@ -194,4 +194,43 @@ def test_a_backend_that_does_not_answer_is_an_obstacle_beside_the_others(root: P
         raise OpsError("the backend does not hand out the state")
 
     (root / "Pulumi.prod.yaml").write_text(SOUND)
-    assert len(ready.find_obstacles("prod", root, CI, unreachable, {**LOCKED, "stranger": "1"})) == 2
+    assert len(ready.find_obstacles("prod", root, CI, unreachable, found={**LOCKED, "stranger": "1"})) == 2
+
+
+ENVIRONMENT: Final = f"encryptionsalt: {SALT}\nenvironment: [video/prod]\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, []),
+        ({"docker:host": None}, [ready.RUNNER_IS_HOST]),
+        ({"videobackend:httpPort": "70000"}, ["httpPort"]),
+        ({"docker:host": "ssh://deploy@other.test"}, ["takes nothing along"]),
+    ],
+)
+def test_a_stack_that_opens_an_environment_is_judged_by_what_the_engine_finds_there(
+    root: Path, changed: Mapping[str, str | None], words: list[str]
+) -> None:
+    lines = (line.strip().split(": ", 1) for line in SOUND.partition("config:\n")[2].splitlines())
+    config: dict[str, Any] = {key: {"value": value, "secret": False} for key, value in lines}
+    config["videobackend:jwtAppSecret"] = {"secret": True}
+    for key, value in changed.items():
+        config.pop(key)
+        if value:
+            config[key] = {"value": value, "secret": False}
+    (root / "Pulumi.prod.yaml").write_text(ENVIRONMENT)
+    state = DEPLOYED if "docker:host" not in changed or changed["docker:host"] else {}
+    with_packages = {**LOCKED, **_dns_packages()}
+    found = ready.find_obstacles("prod", root, CI, lambda _: state, lambda _: config, found=with_packages)
+    assert [word in one for one, word in zip(found, words, strict=True)] == [True] * len(words)
+
+
+def _dns_packages() -> dict[str, str]:
+    text = (stackfile.ROOT / "requirements" / "dns.txt").read_text()
+    return {ready._normal(match[1]): match[2] for line in text.splitlines() if (match := ready._PINNED.match(line))}
+
+
+def test_a_stack_that_opens_an_environment_is_not_called_ready_where_nobody_asks_the_engine(root: Path) -> None:
+    (message,) = obstacles(root, ENVIRONMENT, state=None, found={**LOCKED, **_dns_packages()})
+    assert "only the engine sees" in message
