@@ -9,6 +9,7 @@ PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 NAME =
 ROOM =
+TIER =
 BASE = main
 
 # `plan` without STACK is of all stacks.
@@ -16,12 +17,12 @@ ONE := $(filter-out file,$(origin STACK))
 # Nothing that is typed is carried out. make expands a variable's $(...) where it uses or exports it: as plain text from
 # here on. The shell sees it as a variable, never as text of a recipe. ARGS is split into words in ops/environment.py.
 as_typed = $(foreach name,$(1),$(eval override $(name) := $$(value $(name))))
-KNOWN := STACK PYTHON NAME ROOM BASE ARGS YES SHOW_SECRETS
+KNOWN := STACK PYTHON NAME ROOM BASE TIER ARGS YES SHOW_SECRETS
 strange := $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
 $(if $(strange),$(warning $(strange): no variable of this Makefile, which has $(KNOWN)))
-$(call as_typed,STACK PYTHON NAME ROOM BASE ARGS YES SHOW_SECRETS)
+$(call as_typed,STACK PYTHON NAME ROOM BASE TIER ARGS YES SHOW_SECRETS)
 $(call as_typed,$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
-export STACK PYTHON NAME ROOM BASE ARGS
+export STACK PYTHON NAME ROOM BASE TIER ARGS
 
 # Words that are no target belong in a variable: `make config set httpPort 8001` would set nothing.
 words := $(filter-out $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile),$(MAKECMDGOALS))
@@ -35,6 +36,7 @@ DEV = .venv-dev/bin
 # YES=1 and SHOW_SECRETS=1 count, YES=0 does not.
 on = $(filter-out 0 no false,$(1))
 
+TIERS = default servers netns prosody engine
 SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/dev/null)
 LUA = $(shell find prosody tests -name '*.lua' -not -path '*/golden/*' 2>/dev/null)
 
@@ -75,7 +77,7 @@ env: ## for plain pulumi commands on a stack that make brought up: eval "$(make 
 
 plan: ## show on one screen what a stack consists of; ARGS=--full every resource, --json, --mermaid; no engine, no Docker
 	@set --; \
-	$(if $(ONE),set -- "$$STACK",for file in Pulumi.?*.yaml; do file=$${file#Pulumi.}; set -- "$$@" "$${file%.yaml}"; done); \
+	$(if $(ONE)$(filter -h --help,$(ARGS)),set -- "$$STACK",for file in Pulumi.?*.yaml; do file=$${file#Pulumi.}; set -- "$$@" "$${file%.yaml}"; done); \
 	between=:; for stack in "$$@"; do \
 		$$between; $(in) ops --stack="$$stack" --args -- python -m ops plan --stack="$$stack" || exit $$?; between=echo; \
 	done
@@ -83,9 +85,10 @@ plan: ## show on one screen what a stack consists of; ARGS=--full every resource
 review: ## show what this checkout changes against BASE=main, and what that does to people; ARGS=--markdown, ARGS=--json
 	@$(in) ops --args -- python -m ops review --base="$$BASE"
 
-test: ## run all tests; those that need Docker, Prosody or root say so where they are skipped
-	@$(in) dev --args -- python -m pytest -rs --numprocesses=auto --maxprocesses=4 --dist=worksteal
-	@$(in) dev --args -- python -m pytest -rs -m 'engine or prosody or netns or servers'
+test: ## run all tests, those that cannot run here say why; TIER=default, servers, netns, prosody or engine: these alone
+	$(if $(filter-out $(TIERS),$(TIER)),$(error TIER is one of: $(TIERS)))
+	$(if $(filter-out default,$(TIER)),,@$(in) dev --args -- python -m pytest -rs --numprocesses=auto --maxprocesses=4 --dist=worksteal)
+	$(if $(filter default,$(TIER)),,@$(in) dev --args -- python -m pytest -rs -m "$${TIER:-servers or netns or prosody or engine}")
 
 lint: lint-python lint-lua lint-shell lint-yaml ## check style and types
 

@@ -18,7 +18,7 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 def _make(*arguments: str, **environment: str) -> str:
     """A make of its own, also where the tests run by one: that exports what was typed there."""
-    outer = ("STACK", "ARGS", "YES", "PYTHON", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL")
+    outer = ("STACK", "TIER", "ARGS", "YES", "PYTHON", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL")
     own = {name: value for name, value in os.environ.items() if name not in outer} | environment
     return subprocess.run(["make", *arguments], cwd=ROOT, env=own, capture_output=True, text=True, check=True).stdout
 
@@ -53,6 +53,19 @@ def test_plan_is_of_all_stacks_with_a_line_between_unless_one_is_named(said: Cal
     assert said("plan") == "\n".join(map(_planned, stackfile.stacks()))
     assert said("plan", "STACK=prod") == _planned("prod")
     assert said("plan", STACK="prod") == _planned("prod")
+    assert said("plan", "ARGS=--help").count("[plan]") == 1, "the same help for all of them"
+
+
+@needs_make
+def test_the_tests_are_run_whole_or_by_tier(said: Callable[..., str]) -> None:
+    default = said("test", "TIER=default", "ARGS=-x")
+    assert default.startswith("[dev][--args][--][python][-m][pytest][-rs][--numprocesses=auto]")
+    slow = "[dev][--args][--][python][-m][pytest][-rs][-m]"
+    assert said("test", "TIER=prosody", "ARGS=-x") == f"{slow}[prosody]{{-x}}"
+    assert said("test", "ARGS=-x") == f"{default}{slow}[servers or netns or prosody or engine]{{-x}}"
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        said("test", "TIER=fast")
+    assert "TIER is one of: default servers netns prosody engine" in error.value.stderr
 
 
 HOSTILE = {
