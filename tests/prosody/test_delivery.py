@@ -9,7 +9,8 @@ import re
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -196,15 +197,22 @@ async def test_an_event_that_no_queue_takes_waits_for_the_binding(
     await consumer.just_one(room, prosody)
 
 
-async def test_a_reload_during_a_delivery_sends_nothing_twice(
-    make_prosody: MakeProsody, gate: Gate, consumer: Consumer
-) -> None:
+@asynccontextmanager
+async def delivery_under_way(make_prosody: MakeProsody, gate: Gate) -> AsyncIterator[tuple[Prosody, str]]:
+    """Prosody and the room whose event a slow broker has got, but not answered."""
     prosody, room = make_prosody(gate.broker, timeout=1), new_room()
     gate.faults = ["slow"]
     gate.open()
     async with Stage(prosody) as stage:
         await hold_call(stage, room)
         await until(lambda: gate.seen, "the delivery is under way")
+        yield prosody, room
+
+
+async def test_a_reload_during_a_delivery_sends_nothing_twice(
+    make_prosody: MakeProsody, gate: Gate, consumer: Consumer
+) -> None:
+    async with delivery_under_way(make_prosody, gate) as (prosody, room):
         await asyncio.to_thread(prosody.reload_modules, "statistics_queue")
         await consumer.just_one(room, prosody)
     assert gate.seen == ["slow"]
@@ -214,12 +222,7 @@ async def test_a_stop_during_a_delivery_sends_nothing_twice(
     make_prosody: MakeProsody, gate: Gate, consumer: Consumer
 ) -> None:
     """The broker has taken the message, or is about to: its answer is worth a moment."""
-    prosody, room = make_prosody(gate.broker, timeout=1), new_room()
-    gate.faults = ["slow"]
-    gate.open()
-    async with Stage(prosody) as stage:
-        await hold_call(stage, room)
-        await until(lambda: gate.seen, "the delivery is under way")
+    async with delivery_under_way(make_prosody, gate) as (prosody, room):
         await restart(prosody, signal.SIGTERM)
     await consumer.just_one(room, prosody)
     assert gate.seen == ["slow"]
