@@ -8,6 +8,7 @@ import sys
 import urllib.error
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ops.github import comment, pull_request
 from ops.github.pull_request import Call
@@ -24,7 +25,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], call: Call) -> in
         call: GitHub's API.
     """
     event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    run, repository = event["workflow_run"], environ["GITHUB_REPOSITORY"]
+    repository = environ["GITHUB_REPOSITORY"]
+    if "workflow_run" not in event:
+        return _announce(call, repository, event["pull_request"])
+    run = event["workflow_run"]
     pull = pull_request.find(call, repository, run)
     if pull is None:
         print(f"{run['head_sha']} is not the newest commit of an open pull request: nothing to comment on")
@@ -33,6 +37,15 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], call: Call) -> in
         commit=run["head_sha"], url=run["html_url"], conclusion=str(run["conclusion"]), base=pull["base"]["ref"]
     )
     pull_request.write(call, repository, pull["number"], comment.body(about, _read(Path(arguments[0]))))
+    return 0
+
+
+def _announce(call: Call, repository: str, pull: Mapping[str, Any]) -> int:
+    """Takes the review of an older commit away: the run for the newest may never come, and would leave it standing."""
+    commit, number = pull["head"]["sha"], pull["number"]
+    old = pull_request.comment(call, repository, number, comment.MARK)
+    if old is not None and commit not in old["body"]:
+        pull_request.write(call, repository, number, comment.pending(commit))
     return 0
 
 

@@ -22,6 +22,13 @@ LIMIT: Final = 60_000
 _KINDS: Final = ("refused", "removed", "changed", "added", "same")
 _MOST: Final = 200
 _LONGEST: Final = 2_000
+_LEAST: Final = (
+    ("the drawings", ("drawing",)),
+    ("warnings and what else changes", ("warnings_new", "warnings_gone", "details")),
+    ("the settings", ("settings",)),
+)
+"""What goes first where the comment is too long, and the fields of a change that it stands in."""
+_EMPTY: Final = dataclasses.asdict(Change("", "same"))
 _OWN_CODE: Final = "Made by the pull request's own code, which can make it say anything: look at the code as well."
 
 
@@ -53,27 +60,43 @@ def body(run: Run, review: bytes | None) -> str:
     except UnusableReview as error:
         return "\n".join([*head, f"**There is no review of this commit: {error}.** The run says why."])
     results = [f"{_result(one)} {text.code(one.stack)}" for one in changes]
-    lines = [", ".join(results), "", *text.as_markdown(run.base, changes).splitlines(), "", _OWN_CODE]
-    return "\n".join([*head, *_cut(lines, LIMIT - sum(map(len, head)) - 200)])
+    room = LIMIT - sum(map(len, head)) - 500
+    left_out: list[str] = []
+    lines = [", ".join(results), "", *text.as_markdown(run.base, changes).splitlines()]
+    for what, fields in _LEAST:
+        if len("\n".join(lines)) <= room:
+            break
+        left_out.append(what)
+        changes = [dataclasses.replace(one, **{name: _EMPTY[name] for name in fields}) for one in changes]
+        lines = [", ".join(results), "", *text.as_markdown(run.base, changes).splitlines()]
+    lines = cut(lines, room)
+    if left_out:
+        lines += ["", f"Left out for its length: {', '.join(left_out)}. The [run]({run.url}) has all of it."]
+    return "\n".join([*head, *lines, "", _OWN_CODE])
+
+
+def pending(commit: str) -> str:
+    """The comment while there is no review of the newest commit: the one before is of another."""
+    return "\n".join(
+        [
+            MARK,
+            "",
+            f"**There is no review of {text.code(commit)} yet.** It takes this place once its run is done.",
+        ]
+    )
 
 
 def _result(change: Change) -> str:
     return "REFUSED" if change.kind == "refused" else "PASS"
 
 
-def _cut(lines: Sequence[str], room: int) -> list[str]:
+def cut(lines: Sequence[str], room: int) -> list[str]:
     """The first lines that fit, and how many did not. A line is whole or not there, so no code span stays open."""
     kept: list[str] = []
     for number, line in enumerate(lines):
         room -= len(line) + 1
         if room < 0:
-            return [
-                *kept,
-                "",
-                f"Cut here: {len(lines) - number} more lines; the run has the whole text.",
-                "",
-                _OWN_CODE,
-            ]
+            return [*kept, "", f"Cut here: {len(lines) - number} more lines; the run has the whole text."]
         kept.append(line)
     return kept
 
@@ -95,7 +118,12 @@ def _changes(review: bytes | None) -> list[Change]:
 
 
 def _change(given: Mapping[str, Any]) -> Change:
-    change = Change(_text(given.get("stack")), _text(given.get("kind")), refused=_text(given.get("refused", "")))
+    change = Change(
+        _text(given.get("stack")),
+        _text(given.get("kind")),
+        refused=_text(given.get("refused", "")),
+        drawing=_text(given.get("drawing", "")),
+    )
     if change.kind not in _KINDS:
         raise UnusableReview("what the run left has another shape")
     for field in dataclasses.fields(Change):

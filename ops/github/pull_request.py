@@ -13,8 +13,6 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from ops.github.comment import MARK
-
 Call = Callable[[str, str, Mapping[str, Any] | None], Any]
 """Method, path below the API's address, and body → the answer."""
 _BOT: Final = "github-actions[bot]"
@@ -57,12 +55,20 @@ def find(call: Call, repository: str, run: Mapping[str, Any]) -> Mapping[str, An
 
 
 def write(call: Call, repository: str, number: int, body: str) -> None:
-    """Makes the comment, or brings the one that this workflow made before up to date."""
+    """Makes the comment, or brings up to date the one that this workflow made before, which has the same first line."""
+    old = comment(call, repository, number, body.partition("\n")[0])
+    if old is None:
+        call("POST", f"/repos/{repository}/issues/{number}/comments", {"body": body})
+    else:
+        call("PATCH", f"/repos/{repository}/issues/comments/{old['id']}", {"body": body})
+
+
+def comment(call: Call, repository: str, number: int, mark: str) -> Mapping[str, Any] | None:
+    """The comment that a workflow made, found by its first line; None where there is none."""
     for one in _comments(call, repository, number):
-        if (one.get("user") or {}).get("login") == _BOT and str(one.get("body") or "").startswith(MARK):
-            call("PATCH", f"/repos/{repository}/issues/comments/{one['id']}", {"body": body})
-            return
-    call("POST", f"/repos/{repository}/issues/{number}/comments", {"body": body})
+        if (one.get("user") or {}).get("login") == _BOT and str(one.get("body") or "").startswith(mark):
+            return one
+    return None
 
 
 def _comments(call: Call, repository: str, number: int) -> Iterator[Mapping[str, Any]]:

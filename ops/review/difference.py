@@ -44,6 +44,8 @@ class Change:
     warnings_new: list[str] = dataclasses.field(default_factory=list)
     warnings_gone: list[str] = dataclasses.field(default_factory=list)
     refused: str = ""
+    drawing: str = ""
+    """The stack's parts as a Mermaid flowchart, where there are others than before."""
 
 
 def compare(base: Mapping[str, Stack], head: Mapping[str, Stack]) -> list[Change]:
@@ -68,6 +70,7 @@ def _change(name: str, old: Stack | None, new: Stack | None) -> Change:
             details=about,
             people=list(_open_doors({}, new)),
             warnings_new=list(new["warnings"]),
+            drawing=new["drawing"],
         )
     return _both(name, old, new)
 
@@ -84,6 +87,7 @@ def _both(name: str, old: Stack, new: Stack) -> Change:
         for role in containers
         if role in before and role not in change.replaced and containers[role] != before[role]
     ]
+    change.drawing = new["drawing"] if change.added or change.removed else ""
     change.details = list(_details(old, new))
     change.people = list(dict.fromkeys(_people(old, new, change)))
     change.warnings_new = [one for one in new["warnings"] if one not in old["warnings"]]

@@ -24,6 +24,7 @@ from components.config.settings import Settings
 from components.stack.blueprint import blueprint
 from components.stack.spec import HIDDEN, ContainerSpec
 from ops.errors import OpsError
+from ops.plan import drawing
 from ops.project import stackfile
 
 _SECRETS_OF_STACK = ("encryptionsalt", "secretsprovider", "encryptedkey")
@@ -76,6 +77,7 @@ def _stack(name: str, root: Path) -> dict[str, Any]:
         "tls": settings.tls_mode,
         "outputs": {"publicUrl": settings.public_url.origin, "facts": plan.outputs["facts"]},
         "warnings": rules.warnings(settings),
+        "drawing": drawing.render(settings),
     }
 
 

@@ -20,6 +20,14 @@ _MARKUP_THERE = re.compile(r":(?=\S)|(?<=www)\.|^[-+=]|(?<=^\d)[.)]", re.IGNOREC
 """What is markup by its place alone."""
 
 
+_LABEL = r"(?:[A-Za-z0-9 ,./_-]|<br/>)*"
+_NODE = rf'[a-z]+(?:\["{_LABEL}"\]|\(\["{_LABEL}"\]\))?'
+_DRAWN = re.compile(
+    rf'flowchart TB| {{4}}subgraph host\["{_LABEL}"\]| {{4}}end| {{4,8}}{_NODE}| {{4}}[a-z]+ -\.?->\|"?{_LABEL}"?\| {_NODE}'
+)
+"""A line of a drawing (`ops.plan.drawing`): nothing of Mermaid's that links, styles or includes."""
+
+
 def code(text: str) -> str:
     """A Markdown code span that `text` cannot leave."""
     line = visible(text)
@@ -47,7 +55,7 @@ def as_terminal(base: str, changes: Sequence[Change]) -> str:
 
 
 def as_markdown(base: str, changes: Sequence[Change]) -> str:
-    """For a comment: a list, values in code spans, all else escaped."""
+    """For a comment: a list, values in code spans, all else escaped; the parts are drawn where they change."""
     return "\n".join(_lines(base, changes, code, escaped, "- "))
 
 
@@ -97,10 +105,21 @@ def _lines(base: str, changes: Sequence[Change], value: Style, words: Style, bul
             ("warning gone", one.warnings_gone),
         ):
             yield from (f"{indent}{label}: {words(text)}" for text in texts)
+        if bullet and (drawing := _drawing(one)):
+            yield from ("", "```mermaid", *drawing, "```")
     same = [one.stack for one in changes if one.kind == "same"]
     if same:
         yield ""
         yield f"No change: {', '.join(map(value, same))}"
+
+
+def _drawing(one: Change) -> list[str]:
+    """The drawing with the new parts framed; nothing where it is none of ours."""
+    lines = one.drawing.split("\n") if one.drawing else []
+    if not lines or not all(map(_DRAWN.fullmatch, lines)):
+        return []
+    new = [role for role in one.added if re.fullmatch("[a-z]+", role)] if one.kind == "changed" else []
+    return [*lines, *([f"    class {','.join(new)} new", "    classDef new stroke-width:4px"] if new else [])]
 
 
 def _head(one: Change) -> str:

@@ -79,14 +79,65 @@ def test_nothing_of_a_review_becomes_markup_or_a_line_of_the_comment(hostile: st
         assert mark not in outside
 
 
-def test_what_is_too_long_is_cut_at_the_end_between_lines_and_says_so() -> None:
+def test_what_is_too_long_loses_drawings_then_warnings_then_settings_and_lines_last_and_says_so() -> None:
     refused = Change("z", "refused", refused="the reason")
-    many = [Change(f"stack-{number}", "changed", details=["`" * 1500] * 100) for number in range(40)]
-    shown = body(RUN, review(*many, refused))
-    assert len(shown) <= LIMIT
-    assert "the reason" in shown, "what is refused is the last to go"
-    assert "more lines; the run has the whole text" in shown
-    assert "own code" in shown
+
+    def shown(count: int, length: int, people: str = "running calls end") -> str:
+        many = [
+            Change(
+                f"stack-{number}",
+                "changed",
+                people=[people],
+                settings=[("key", "v" * length, "x")] * 4,
+                details=["w" * length] * 4,
+                added=["turn"],
+                drawing=DRAWING,
+            )
+            for number in range(count)
+        ]
+        text = body(RUN, review(*many, refused))
+        assert len(text) <= LIMIT
+        assert "the reason" in text, "what is refused is the last to go"
+        assert "own code" in text
+        return text
+
+    assert "Left out" not in shown(1, 10)
+    drawings, details, settings, lines = shown(40, 165), shown(40, 200), shown(40, 400), shown(199, 10, "x" * 500)
+    assert "Left out for its length: the drawings. The [run](" in drawings
+    assert "the drawings, warnings and what else changes. The" in details
+    assert details.count("`key`") == 160
+    assert settings.count("running calls end") == 40, "what it does to people stays the longest"
+    assert "what else changes, the settings. The" in settings
+    assert "Cut here" not in settings
+    assert "more lines; the run has the whole text" in lines
+
+
+DRAWING: Final = 'flowchart TB\n    browser(["browser"])\n    subgraph host["Docker host, stack a"]\n        turn["a<br/>b"]\n    end'
+
+
+def test_the_parts_are_drawn_where_they_change_and_the_new_ones_framed() -> None:
+    drawn = text.as_markdown("main", [Change("a", "changed", added=["turn"], drawing=DRAWING)])
+    assert f"```mermaid\n{DRAWING}\n    class turn new\n    classDef new stroke-width:4px\n```" in drawn
+    assert "mermaid" not in text.as_terminal("main", [Change("a", "added", drawing=DRAWING)])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "```",
+        '    click web "https://evil.test"',
+        "%%{init: {}}%%",
+        '    web["<img src=x>"]',
+        '    web["`x`"]',
+        '    web["a"]; click web "x"',
+        "    web --> x\r```",
+        '    web["javascript:x"]',
+    ],
+)
+def test_a_drawing_that_is_none_of_ours_is_left_out(line: str) -> None:
+    shown = body(RUN, review(Change("a", "changed", added=["web"], drawing=f"{DRAWING}\n{line}")))
+    assert "mermaid" not in shown
+    assert "evil" not in shown
 
 
 class GitHub:
@@ -150,6 +201,26 @@ def test_a_commit_that_is_no_longer_the_newest_gets_no_comment(run_main: Callabl
     github = GitHub(sha="e" * 40)
     assert run_main(github) == 0
     assert github.written == []
+
+
+@pytest.mark.parametrize(
+    ("old", "replaced"),
+    [
+        pytest.param(f"{MARK}\nof {'e' * 40}", True, id="of an older commit"),
+        pytest.param(f"{MARK}\nof {COMMIT}", False, id="of this one: its run was quicker"),
+        pytest.param("another", False, id="none"),
+    ],
+)
+def test_a_new_commit_takes_the_older_review_away_as_its_run_may_never_come(
+    tmp_path: Path, old: str, replaced: bool
+) -> None:
+    event = {"pull_request": {"number": 7, "head": {"sha": COMMIT}}}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    github = GitHub({"id": 1, "user": BOT, "body": old})
+    environ = {"GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_REPOSITORY": "o/r"}
+    assert main(["review.json"], environ, github.call) == 0
+    bodies = [content["body"] for _, _, content in github.written]
+    assert [COMMIT in one and "There is no review" in one for one in bodies] == [True] * replaced
 
 
 def test_a_review_that_is_a_link_to_another_file_is_not_read(run_main: Callable[[GitHub], int], tmp_path: Path) -> None:
