@@ -102,11 +102,11 @@ def test_what_is_too_long_loses_drawings_then_warnings_then_settings_and_lines_l
         return text
 
     assert "Left out" not in shown(1, 10)
-    drawings, details, settings, lines = shown(40, 165), shown(40, 200), shown(40, 400), shown(199, 10, "x" * 500)
+    drawings, details, settings, lines = shown(40, 210), shown(40, 300), shown(190, 300), shown(199, 10, "x" * 500)
     assert "Left out for its length: the drawings. The [run](" in drawings
     assert "the drawings, warnings and what else changes. The" in details
     assert details.count("`key`") == 160
-    assert settings.count("running calls end") == 40, "what it does to people stays the longest"
+    assert settings.count("running calls end") == 190, "what it does to people stays the longest"
     assert "what else changes, the settings. The" in settings
     assert "Cut here" not in settings
     assert "more lines; the run has the whole text" in lines
