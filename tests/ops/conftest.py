@@ -13,6 +13,7 @@ import pytest
 from ops import __main__, preflight
 from ops.project import stackfile
 from tests.ops.cli import PULUMI, Ops, docker, free_port
+from tests.ops.played import play
 from tests.ops.project import Project
 
 
@@ -23,13 +24,14 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def ops(project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Ops]:
-    """`python -m ops ARGUMENTS` without a process of its own, on a machine in a network."""
+    """`python -m ops ARGUMENTS` without a process of its own, on a machine in a network; its programs are played."""
     for name in [name for name in os.environ if name.startswith("PULUMI")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", str(project.root / "bin"))
     monkeypatch.setenv("HOME", str(project.root))
     monkeypatch.setattr(stackfile, "ROOT", project.root)
     monkeypatch.setattr(preflight, "lan_address", lambda: "192.0.2.44")
+    play(monkeypatch, project.root / "bin")
 
     def call(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["ops", *arguments])

@@ -23,8 +23,8 @@ class Project:
 
     @classmethod
     def make(cls, root: Path) -> Project:
-        shutil.copytree(ROOT / "ops", root / "ops")  # with its bytecode, which is half of a command's time
-        for name in ("components", "prosody", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"):
+        shared = ("ops", "components", "prosody", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml")
+        for name in shared:
             (root / name).symlink_to(ROOT / name)
         (root / "bin").mkdir()
         return cls(root)
@@ -43,10 +43,12 @@ class Project:
 
     def ops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m ops ARGUMENTS`, with no terminal."""
+        self.copy_ops()
         return started().run(arguments, self.root, self._environ())
 
     def python(self, arguments: Sequence[str], **variables: str) -> subprocess.CompletedProcess[str]:
         """Python in the project's folder, with no program on PATH but those of `program`, and these variables."""
+        self.copy_ops()
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
@@ -57,6 +59,13 @@ class Project:
             check=False,
             timeout=60,
         )
+
+    def copy_ops(self) -> None:
+        """A process finds the project by where its own modules are: they must be here."""
+        folder = self.root / "ops"
+        if folder.is_symlink():
+            folder.unlink()
+            shutil.copytree(ROOT / "ops", folder)  # with its bytecode, which is half of a command's time
 
     def _environ(self) -> dict[str, str]:
         return {"PATH": str(self.root / "bin"), "HOME": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}

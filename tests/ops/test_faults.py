@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ops.project import checkpoint, state
+from ops.project import checkpoint, local_copy
 from tests.ops.cli import Ops, calls, docker, must_up
 from tests.ops.project import Project, one_line_error
 
@@ -151,6 +151,6 @@ def test_a_file_that_cannot_be_written_is_one_line(ready: Project, ops: Ops, mon
     def full(path: Path, _: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(state, "write_whole", full)
+    monkeypatch.setattr(local_copy, "write_whole", full)
     message = one_line_error(ops("config"))
     assert "Pulumi.dev.yaml: No space left on device" in message

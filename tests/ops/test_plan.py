@@ -238,6 +238,7 @@ def test_it_writes_nothing(project: Project) -> None:
     def files() -> set[Path]:
         return set(project.root.rglob("*"))
 
+    project.copy_ops()
     before = files()
     assert project.ops("plan").returncode == 0
     assert files() == before

@@ -15,6 +15,7 @@ from ops import preflight
 from ops.errors import OpsError
 from ops.preflight import images
 from ops.preflight.images import registry_of
+from tests.ops.played import play
 from tests.values import load
 
 Docker = Callable[[str], None]
@@ -30,6 +31,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
         path.chmod(0o755)
 
     monkeypatch.setenv("PATH", str(tmp_path))
+    play(monkeypatch, tmp_path)
     return install
 
 

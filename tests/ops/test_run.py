@@ -10,13 +10,17 @@ import pytest
 
 from ops import preflight
 from ops.project import stackfile
+from tests.ops import played
 from tests.ops.cli import Ops, calls, config, docker, free_port, must_up
 from tests.ops.project import Project, one_line_error
 
 SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
 
-def test_up_makes_the_stack_in_the_embedded_state_and_runs_pulumi_on_the_copy(ready: Project, ops: Ops) -> None:
+def test_up_makes_the_stack_in_the_embedded_state_and_runs_pulumi_on_the_copy(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.stop(monkeypatch)  # here alone the programs are processes
     tracked = (ready.root / "Pulumi.dev.yaml").read_text()
     must_up(ops)
     init, up, output = calls(ready)
