@@ -86,7 +86,7 @@ class Pinger:
         return time.perf_counter() - started
 
 
-def _ping_until_told(port: int, shown: str, end: multiprocessing.connection.Connection) -> None:
+def _ping_until_stopped(port: int, shown: str, end: multiprocessing.connection.Connection) -> None:
     pinger, samples, number = Pinger(port, shown), list[Sample](), 0
     end.send("ready")
     while not end.poll(PING_PAUSE):
@@ -145,7 +145,7 @@ async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, fault: str, sec
     focus, moderators, askers = await _open_rooms(prosody, rooms)
     ours, theirs = multiprocessing.Pipe()
     port, shown = prosody.setup.c2s_port, token("*")
-    pinging = multiprocessing.get_context("spawn").Process(target=_ping_until_told, args=(port, shown, theirs))
+    pinging = multiprocessing.get_context("spawn").Process(target=_ping_until_stopped, args=(port, shown, theirs))
     pinging.start()
     await asyncio.to_thread(ours.recv)
 

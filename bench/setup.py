@@ -62,8 +62,8 @@ def _clone_and_plan(commit: str, folder: Path) -> None:
     ):
         run = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
         if run.returncode:
-            said = run.stderr.strip().splitlines()
-            raise Unavailable(f"{' '.join(command[:2])} at {commit}: {said[-1] if said else run.returncode}")
+            errors = run.stderr.strip().splitlines()
+            raise Unavailable(f"{' '.join(command[:2])} at {commit}: {errors[-1] if errors else run.returncode}")
 
 
 def _path_without_uv() -> str:

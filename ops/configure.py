@@ -119,7 +119,7 @@ def _sound_value(assignment: Assignment, stack_state: StackState, project: str) 
 def _refuse(problems: Sequence[Problem], stack_state: StackState) -> None:
     """Raises OpsError with the problems, where there are any."""
     if problems:
-        raise OpsError(f"nothing was kept: {'; '.join(_worded(one, stack_state) for one in problems)}")
+        raise OpsError(f"nothing was kept: {'; '.join(_one_line(one, stack_state) for one in problems)}")
 
 
 def _typed(assignment: Assignment) -> str:
@@ -143,12 +143,12 @@ def _problems(content: Mapping[str, Any], project: str) -> list[Problem]:
     return value_problems(found.values, found.secret_keys, project)
 
 
-def _worded(problem: Problem, stack_state: StackState) -> str:
+def _one_line(problem: Problem, stack_state: StackState) -> str:
     """One problem in one line, with the command that sets it right."""
     head = visible(problem.key) + (f" is {visible(problem.given)}," if problem.given is not None else ":")
-    said = [one for one in (problem.reason, problem.allowed and f"allowed: {problem.allowed}") if one]
-    said += [] if problem.remove else [fixes.config_words(stack_state, problem.config_arguments)]
-    return f"{head} {'; '.join(said)}"
+    parts = [one for one in (problem.reason, problem.allowed and f"allowed: {problem.allowed}") if one]
+    parts += [] if problem.remove else [fixes.config_words(stack_state, problem.config_arguments)]
+    return f"{head} {'; '.join(parts)}"
 
 
 def _say_kept(stack_state: StackState, content: Mapping[str, Any]) -> None:
@@ -165,4 +165,4 @@ def _say_kept(stack_state: StackState, content: Mapping[str, Any]) -> None:
         then += f" {up}" if refused else ""
         print(f"kept in {DIRECTORY}/{stack_state.config_file.name}, on this machine only; {then}", flush=True)
     for problem in refused.problems if refused else ():
-        print(f"warning: {_worded(problem, stack_state)}", file=sys.stderr)
+        print(f"warning: {_one_line(problem, stack_state)}", file=sys.stderr)

@@ -98,15 +98,15 @@ def find_repairs(stack_state: StackState, prepared: Prepared, deployment: Deploy
     """
     if prepared.docker.unusable:
         return Repairs()
-    found = running.look(prepared.docker, stack_state.stack)
-    others = running.unexpected_containers(found, deployment)
-    if others or (not deployment.resources and not found.nothing):
+    inventory = running.read_inventory(prepared.docker, stack_state.stack)
+    others = running.unexpected_containers(inventory, deployment)
+    if others or (not deployment.resources and not inventory.nothing):
         raise OpsError(
             f"the Docker host has a stack {stack_state.stack!r} that is not this directory's (another checkout's, or the "
             f"state is lost): use that checkout, or give this stack another name. To remove it with its volumes: "
-            f"{running.removal(prepared.docker, found)}"
+            f"{running.removal(prepared.docker, inventory)}"
         )
-    return running.repairs(found, deployment)
+    return running.plan_repairs(inventory, deployment)
 
 
 def deployment_of(stack_state: StackState, cli: Path) -> Deployment:

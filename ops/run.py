@@ -58,7 +58,7 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
             print(line, flush=True)
     arguments = [command, *_where(stack_state)]
     if command == "up" and prepared is not None:
-        arguments += _put_right(stack_state, cli, prepared)
+        arguments += _repair(stack_state, cli, prepared)
     if command == "up" and unasked:
         arguments += ["--yes", "--skip-preview"]
     elif yes and command != "preview":
@@ -66,7 +66,7 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
     arguments += _quiet(command, stack_state) + ([] if terminal else ["--non-interactive"])
     code = call_cli(stack_state, cli, arguments)
     if code == 0 and command == "up" and prepared is not None:
-        print(_summary(stack_state, cli, prepared, _seen_to_run(stack_state, cli, prepared)))
+        print(_summary(stack_state, cli, prepared, _check_containers(stack_state, cli, prepared)))
     if code == 0 and command == "destroy" and stack_state.embedded:
         print(_after_destroy(stack_state))
     return code
@@ -84,26 +84,26 @@ def _quiet(command: str, stack_state: StackState) -> list[str]:
     return ["--suppress-outputs"] if command == "up" or (command == "preview" and first) else []
 
 
-def _put_right(stack_state: StackState, cli: Path, prepared: Prepared) -> list[str]:
+def _repair(stack_state: StackState, cli: Path, prepared: Prepared) -> list[str]:
     """Readies state and Docker host for an `up` that makes good what went wrong since the last; its further arguments."""
     deployment = prepare.deployment_of(stack_state, cli)
-    todo = prepare.find_repairs(stack_state, prepared, deployment)
-    for line in todo.said:
+    repairs = prepare.find_repairs(stack_state, prepared, deployment)
+    for line in repairs.messages:
         print(line, flush=True)
-    running.remove_half_made(prepared.docker, todo)
-    if todo.refresh or deployment.pending:
+    running.remove_half_made(prepared.docker, repairs)
+    if repairs.refresh or deployment.pending:
         # Of these alone: a refresh of all would end calls where Docker reports two addresses in another order.
-        targets = todo.refresh or tuple(one.urn for one in deployment.of_type(_STACK))
+        targets = repairs.refresh or tuple(one.urn for one in deployment.of_type(_STACK))
         words = ["refresh", *_where(stack_state), "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs"]
         words += ["--clear-pending-creates", *(word for urn in targets for word in ("--target", urn))]
         run = _captured(stack_state, cli, words)
         if run.returncode:
             raise OpsError(f"pulumi refresh of what is missing failed: {_first_error(run)}")
-    return [word for urn in todo.replace for word in ("--replace", urn)]
+    return [word for urn in repairs.replace for word in ("--replace", urn)]
 
 
-def _seen_to_run(stack_state: StackState, cli: Path, prepared: Prepared) -> str:
-    """Empty where every container was seen to run, else why nobody looked. Raises OpsError where one does not."""
+def _check_containers(stack_state: StackState, cli: Path, prepared: Prepared) -> str:
+    """Empty where every container was found to run, else why that was not checked. Raises OpsError where one does not."""
     if prepared.docker.unusable or prepared.settings is None:
         return prepared.docker.unusable
     roles = [spec.role for spec in services.specs(prepared.settings)]
@@ -207,19 +207,19 @@ def _first_error(run: subprocess.CompletedProcess[str]) -> str:
     return lines[0] if lines else "it did not say why"
 
 
-def _summary(stack_state: StackState, cli: Path, prepared: Prepared, unseen: str) -> str:
+def _summary(stack_state: StackState, cli: Path, prepared: Prepared, unchecked: str) -> str:
     """What matters after `up`, in a few lines.
 
     Args:
         stack_state: the stack.
         cli: the CLI.
         prepared: what was found out before; its warnings are said again, as the engine's lines have passed over them.
-        unseen: why nobody has looked whether the containers run; empty where they were seen to.
+        unchecked: why it was not checked whether the containers run; empty where it was.
     """
     found = _outputs(stack_state, cli)
     url = found.get("publicUrl", "")
-    up = f"Pulumi is done: {url} (its containers were not checked: {unseen})"
-    lines = ["", up if unseen else f"The video backend is up: {url}"]
+    up = f"Pulumi is done: {url} (its containers were not checked: {unchecked})"
+    lines = ["", up if unchecked else f"The video backend is up: {url}"]
     entry = str(found.get("hostsEntry", ""))
     if entry and not _resolves(entry.split()[1]):
         lines.append(f"  its name is not known here; add to /etc/hosts: {entry}")

@@ -72,7 +72,7 @@ class Repairs:
         replace: URNs of containers that run and have lost their network.
         half_made: containers and networks that an interrupted run left, which stand in the way.
         paused: names of containers to be resumed.
-        said: a line each for the operator.
+        messages: a line each for the operator.
     """
 
     refresh: tuple[str, ...] = ()
@@ -80,11 +80,11 @@ class Repairs:
     half_made: tuple[Container, ...] = ()
     half_made_networks: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
-    said: tuple[str, ...] = field(default=())
+    messages: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True)
-class Found:
+class Inventory:
     """What Docker has of a stack.
 
     Args:
@@ -102,14 +102,14 @@ class Found:
         return not (self.containers or self.networks or self.volumes)
 
 
-def look(docker: DockerCli, stack: str) -> Found:
+def read_inventory(docker: DockerCli, stack: str) -> Inventory:
     """What the Docker host has of the stack. Raises OpsError where it does not answer."""
     label = ("--filter", f"label={LABEL_STACK}={stack}")
     ids = _ask(docker, "ps", "--all", "--no-trunc", "--quiet", *label).split()
     inspected = json.loads(_ask(docker, "container", "inspect", *ids)) if ids else []
     networks = _ask(docker, "network", "ls", "--no-trunc", *label, "--format", "{{.Name}}\t{{.ID}}")
     volumes = _ask(docker, "volume", "ls", *label, "--format", "{{.Name}}")
-    return Found(
+    return Inventory(
         containers=tuple(Container.read(one) for one in inspected),
         networks=dict(line.split("\t") for line in networks.splitlines()),
         volumes=frozenset(volumes.split()),
@@ -119,102 +119,102 @@ def look(docker: DockerCli, stack: str) -> Found:
 def _ask(docker: DockerCli, *words: str) -> str:
     run = docker.run(*words)
     if run.returncode:
-        said = run.stderr.strip().splitlines() or ["docker said nothing"]
-        raise OpsError(f"the Docker host cannot be asked for the stack's containers: {said[-1]}")
+        errors = run.stderr.strip().splitlines() or ["docker said nothing"]
+        raise OpsError(f"the Docker host cannot be asked for the stack's containers: {errors[-1]}")
     return run.stdout
 
 
-def repairs(found: Found, deployment: Deployment) -> Repairs:
+def plan_repairs(inventory: Inventory, deployment: Deployment) -> Repairs:
     """What has to be put right, for a stack that the engine has recorded."""
-    by_id = {one.id: one for one in found.containers}
+    by_id = {one.id: one for one in inventory.containers}
     networks = {one.name: one.id for one in deployment.of_type(NETWORK)}
-    refresh, replace, said = [], [], []
-    for kind, present in ((NETWORK, set(found.networks.values())), (VOLUME, found.volumes)):
+    refresh, replace, messages = [], [], []
+    for kind, present in ((NETWORK, set(inventory.networks.values())), (VOLUME, inventory.volumes)):
         for one in deployment.of_type(kind):
             if (one.id if kind == NETWORK else one.name) not in present:
                 refresh.append(one.urn)
-                said.append(f"{one.name} is missing: it is made anew")
+                messages.append(f"{one.name} is missing: it is made anew")
     paused = []
     for one in deployment.of_type(CONTAINER):
         container = by_id.get(one.id)
         if container is None:
             refresh.append(one.urn)
-            said.append(f"{one.name} is missing: it is made anew")
+            messages.append(f"{one.name} is missing: it is made anew")
         elif container.status in ("exited", "created", "dead"):
             refresh.append(one.urn)
-            said.append(f"{one.name} does not run ({container.fault}): it is made anew")
-        elif _cut_off(one, container, networks, found):
+            messages.append(f"{one.name} does not run ({container.fault}): it is made anew")
+        elif _cut_off(one, container, networks, inventory):
             replace.append(one.urn)
-            said.append(f"{one.name} has lost its network: it is made anew")
+            messages.append(f"{one.name} has lost its network: it is made anew")
         elif container.status == "paused":
             paused.append(one.name)
-            said.append(f"{one.name} was paused: it goes on")
-    half_made = tuple(_half_made(found, deployment, set(networks.values())))
-    said += [f"{one.name} was left half made by a run that was ended: it is removed" for one in half_made]
-    names = tuple(_half_made_networks(found, deployment, set(networks.values())))
-    said += [f"{name} was left half made by a run that was ended: it is removed" for name in names]
-    return Repairs(tuple(refresh), tuple(replace), half_made, names, tuple(paused), tuple(said))
+            messages.append(f"{one.name} was paused: it goes on")
+    half_made = tuple(_half_made(inventory, deployment, set(networks.values())))
+    messages += [f"{one.name} was left half made by a run that was ended: it is removed" for one in half_made]
+    names = tuple(_half_made_networks(inventory, deployment, set(networks.values())))
+    messages += [f"{name} was left half made by a run that was ended: it is removed" for name in names]
+    return Repairs(tuple(refresh), tuple(replace), half_made, names, tuple(paused), tuple(messages))
 
 
-def _cut_off(recorded: Recorded, container: Container, networks: Mapping[str, str], found: Found) -> bool:
+def _cut_off(recorded: Recorded, container: Container, networks: Mapping[str, str], inventory: Inventory) -> bool:
     """Whether a container is not, or will not stay, in a network that it was made in."""
     wanted = [str(one.get("name")) for one in recorded.inputs.get("networksAdvanced") or () if isinstance(one, Mapping)]
-    present = set(found.networks.values())
+    present = set(inventory.networks.values())
     return any(
         networks.get(name) not in present or container.networks.get(name) != networks.get(name) for name in wanted
     )
 
 
-def _half_made(found: Found, deployment: Deployment, networks: set[str]) -> Iterator[Container]:
+def _half_made(inventory: Inventory, deployment: Deployment, networks: set[str]) -> Iterator[Container]:
     """Containers that nobody has recorded and that are this stack's.
 
     They were about to be made when the run ended, or are in the stack's network alone. (One that was never started has a
     network without an id, and only this stack's has that name.)
     """
     known = {one.id for one in deployment.of_type(CONTAINER)}
-    here = bool(networks & set(found.networks.values()))
-    for one in found.containers:
+    has_networks = bool(networks & set(inventory.networks.values()))
+    for one in inventory.containers:
         if one.id not in known:
             within = {number for name, number in one.networks.items() if name != "host"}
-            if _pending(deployment, f"-{one.role}") or (here and within <= {*networks, ""}):
+            if _pending(deployment, f"-{one.role}") or (has_networks and within <= {*networks, ""}):
                 yield one
 
 
-def _half_made_networks(found: Found, deployment: Deployment, networks: set[str]) -> Iterator[str]:
+def _half_made_networks(inventory: Inventory, deployment: Deployment, networks: set[str]) -> Iterator[str]:
     if _pending(deployment, "-network"):
-        yield from (name for name, number in found.networks.items() if number not in networks)
+        yield from (name for name, number in inventory.networks.items() if number not in networks)
 
 
 def _pending(deployment: Deployment, ending: str) -> bool:
     return any(urn.endswith(ending) for urn in deployment.pending)
 
 
-def unexpected_containers(found: Found, deployment: Deployment) -> list[Container]:
+def unexpected_containers(inventory: Inventory, deployment: Deployment) -> list[Container]:
     """Containers with the stack's label that are not this state's, and not half made by it either."""
     known = {one.id for one in deployment.of_type(CONTAINER)}
-    half_made = repairs(found, deployment).half_made
-    return [one for one in found.containers if one.id not in known and one not in half_made]
+    half_made = plan_repairs(inventory, deployment).half_made
+    return [one for one in inventory.containers if one.id not in known and one not in half_made]
 
 
-def remove_half_made(docker: DockerCli, todo: Repairs) -> None:
+def remove_half_made(docker: DockerCli, repairs: Repairs) -> None:
     """Removes what was left half made, and lets paused containers go on. Raises OpsError where Docker refuses."""
-    if todo.half_made:
-        _ask(docker, "rm", "--force", "--volumes", *(one.id for one in todo.half_made))
-    if todo.half_made_networks:
-        _ask(docker, "network", "rm", *todo.half_made_networks)
-    if todo.paused:
-        _ask(docker, "unpause", *todo.paused)
+    if repairs.half_made:
+        _ask(docker, "rm", "--force", "--volumes", *(one.id for one in repairs.half_made))
+    if repairs.half_made_networks:
+        _ask(docker, "network", "rm", *repairs.half_made_networks)
+    if repairs.paused:
+        _ask(docker, "unpause", *repairs.paused)
 
 
-def removal(docker: DockerCli, found: Found) -> str:
+def removal(docker: DockerCli, inventory: Inventory) -> str:
     """The commands that remove all of it, as an operator types them."""
     commands = []
-    if found.containers:
-        commands.append(docker.typed("rm", "--force", "--volumes", *(one.name for one in found.containers)))
-    if found.networks:
-        commands.append(docker.typed("network", "rm", *found.networks))
-    if found.volumes:
-        commands.append(docker.typed("volume", "rm", *sorted(found.volumes)))
+    if inventory.containers:
+        commands.append(docker.typed("rm", "--force", "--volumes", *(one.name for one in inventory.containers)))
+    if inventory.networks:
+        commands.append(docker.typed("network", "rm", *inventory.networks))
+    if inventory.volumes:
+        commands.append(docker.typed("volume", "rm", *sorted(inventory.volumes)))
     return "; ".join(commands)
 
 
@@ -234,22 +234,22 @@ def check_all_run(docker: DockerCli, stack: str, deployment: Deployment, roles: 
     """
     end = time.monotonic() + _HEALTH_SECONDS
     while True:
-        found = look(docker, stack)
-        starting = [one for one in found.containers if one.status == "running" and one.health == "starting"]
+        inventory = read_inventory(docker, stack)
+        starting = [one for one in inventory.containers if one.status == "running" and one.health == "starting"]
         if not starting or time.monotonic() > end:
             break
         time.sleep(_PAUSE)
-    faults = list(_faults(found, deployment, roles))
+    faults = list(_faults(inventory, deployment, roles))
     if faults:
-        names = [one.name for one in found.containers if one.fault]
+        names = [one.name for one in inventory.containers if one.fault]
         logs = "; ".join(docker.typed("logs", "--tail", "20", name) for name in names)
         again = docker.typed("restart", *names) if names else ""
         fix = f"; why: {logs}; to start them again: {again}" if names else f"; {make(stack, 'up')} makes that good"
         raise OpsError(f"the engine is done, and the stack does not run as it should: {'; '.join(faults)}{fix}")
 
 
-def _faults(found: Found, deployment: Deployment, roles: Sequence[str]) -> Iterator[str]:
-    by_id = {one.id: one for one in found.containers}
+def _faults(inventory: Inventory, deployment: Deployment, roles: Sequence[str]) -> Iterator[str]:
+    by_id = {one.id: one for one in inventory.containers}
     networks = {one.name: one.id for one in deployment.of_type(NETWORK)}
     made = list(deployment.of_type(CONTAINER))
     for role in roles:
@@ -263,5 +263,5 @@ def _faults(found: Found, deployment: Deployment, roles: Sequence[str]) -> Itera
             yield f"{one.name} is {container.fault}"
         elif container.health == "starting":
             yield f"{one.name} is not healthy after {_HEALTH_SECONDS:g} seconds"
-        elif _cut_off(one, container, networks, found):
+        elif _cut_off(one, container, networks, inventory):
             yield f"{one.name} is not in its network"

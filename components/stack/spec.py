@@ -163,14 +163,23 @@ class ContainerSpec:
         replaces the container for them too. What is empty counts as not there, so that a new field changes nobody's
         containers before it is used.
         """
-        return hashlib.sha256(json.dumps(_seen(self), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(_plain_json(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
-_UNSEEN: Final = ("restart", "stop_grace", "starts_after", "awaited", "needs", "replaced_with", "deadline", "memory")
+_NOT_IN_FINGERPRINT: Final = (
+    "restart",
+    "stop_grace",
+    "starts_after",
+    "awaited",
+    "needs",
+    "replaced_with",
+    "deadline",
+    "memory",
+)
 """Fields that Docker applies to a running container, or never gets."""
 
 
-def _seen(value: Any) -> Any:
+def _plain_json(value: Any) -> Any:
     """As plain JSON, secrets by name."""
     if isinstance(value, SecretText):
         return {"made_from": value.made_from, "text": value.masked}
@@ -178,10 +187,14 @@ def _seen(value: Any) -> Any:
         return hashlib.sha256(value).hexdigest()
     if dataclasses.is_dataclass(value):
         fields = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
-        return {name: _seen(item) for name, item in fields.items() if name not in _UNSEEN and not _is_empty(item)}
+        return {
+            name: _plain_json(item)
+            for name, item in fields.items()
+            if name not in _NOT_IN_FINGERPRINT and not _is_empty(item)
+        }
     if isinstance(value, Mapping):
-        return {name: _seen(item) for name, item in value.items()}
-    return [_seen(item) for item in value] if isinstance(value, tuple) else value
+        return {name: _plain_json(item) for name, item in value.items()}
+    return [_plain_json(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _is_empty(value: Any) -> bool:

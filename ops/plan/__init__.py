@@ -64,7 +64,7 @@ class Source:
         try:
             return load_all(self.config.values, stack=stack, secret_keys=self.config.secret_keys, project=self.project)
         except SettingsError as error:
-            raise fixes.worded(error, self.stack_state, self.tracked) from None
+            raise fixes.with_fixes(error, self.stack_state, self.tracked) from None
 
     @property
     def warnings(self) -> list[str]:

@@ -83,7 +83,7 @@ def plan(source: Source) -> Plan:
     try:
         result = asyncio.run(_run(stack_state.stack, source.project, source.config, stack_state.root / "__main__.py"))
     except SettingsError as error:
-        raise fixes.worded(error, stack_state, source.tracked) from None
+        raise fixes.with_fixes(error, stack_state, source.tracked) from None
     result.warnings += source.warnings
     return result
 

@@ -87,10 +87,12 @@ def check_ports(settings: Settings, stack: str, command: Callable[[Sequence[str]
     if not _runs(settings, stack, topology.COTURN):
         taken |= {port: holder for port in _turn_ports(settings) if (holder := _program_at(port))}
     if taken:
-        said = list(dict.fromkeys(f"{_named(settings, port)} is taken by {holder}" for port, holder in taken.items()))
+        problems = list(
+            dict.fromkeys(f"{_named(settings, port)} is taken by {holder}" for port, holder in taken.items())
+        )
         others = " && ".join(map(command, _other_ports(settings, list(taken), published)))
-        choose = f", or choose {'another one' if len(said) == 1 else 'others'}: {others}" if others else ""
-        raise OpsError(f"{'; '.join(said)}; stop {'it' if len(said) == 1 else 'what holds them'}{choose}")
+        choose = f", or choose {'another one' if len(problems) == 1 else 'others'}: {others}" if others else ""
+        raise OpsError(f"{'; '.join(problems)}; stop {'it' if len(problems) == 1 else 'what holds them'}{choose}")
 
 
 def _program_at(port: PortSpec) -> str:

@@ -84,7 +84,7 @@ def check_all(
     except SettingsError as error:
         known = {one.key for one in error.problems}
         problems = [*error.problems, *(one for one in problems if one.key not in known)]
-    raise fixes.worded(SettingsError(stack_state.stack, name, problems), stack_state, tracked, content)
+    raise fixes.with_fixes(SettingsError(stack_state.stack, name, problems), stack_state, tracked, content)
 
 
 def placeholders(config: Mapping[str, Any], project: str) -> list[Problem]:

@@ -14,10 +14,10 @@ from ops.project import local_copy, scalars, stackfile
 from ops.project.state import StackState
 
 
-def worded(
+def with_fixes(
     error: SettingsError, stack_state: StackState, tracked: Mapping[str, Any], judged: Mapping[str, Any] | None = None
 ) -> SettingsError:
-    """The same problems with the words for this stack.
+    """The same problems with the fixes that work for this stack.
 
     Args:
         error: what is wrong.

@@ -72,7 +72,7 @@ class Misread:
     fix: str
     switch: str = ""
 
-    def worded(self, *, shown: bool, switch: bool = False) -> str:
+    def message(self, *, shown: bool, switch: bool = False) -> str:
         """Reason and fix.
 
         Args:

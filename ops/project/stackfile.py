@@ -227,7 +227,7 @@ def _check_scalars(path: Path, text: str) -> None:
         # A key that nobody knows may be a misspelt secret.
         shown = known is not None and not known.secret
         switch = known is not None and known.check is boolean
-        lines.append(f"{_shown(path)}:{one.line}: {one.worded(shown=shown, switch=switch)}")
+        lines.append(f"{_shown(path)}:{one.line}: {one.message(shown=shown, switch=switch)}")
     if lines:
         raise OpsError("\n".join(lines))
 

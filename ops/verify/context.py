@@ -163,13 +163,13 @@ class Context:
                 child.kill()
         if child.returncode == 0:
             return out.decode("utf-8", "replace")
-        said = (err.decode("utf-8", "replace").strip().splitlines() or ["docker said nothing"])[-1]
-        lowered = said.lower()
+        message = (err.decode("utf-8", "replace").strip().splitlines() or ["docker said nothing"])[-1]
+        lowered = message.lower()
         if "no such container" in lowered or "is not running" in lowered:
             raise Unreachable(f"the container {name} is not running")
-        if said.startswith("curl:"):
-            raise Unreachable(f"{role} does not answer in its container ({said})")
-        raise NoDocker(f"docker: {said}")
+        if message.startswith("curl:"):
+            raise Unreachable(f"{role} does not answer in its container ({message})")
+        raise NoDocker(f"docker: {message}")
 
     async def curl_json(self, role: str, url: str) -> Mapping[str, Any]:
         """The same as a JSON object."""

@@ -31,7 +31,7 @@ _HIDDEN: Final = "[secret]"
 """What Pulumi writes for a secret output unless told to show it."""
 _UP_AGAIN: Final = "bring the stack up with this version of the program"
 NOWHERE: Final = DockerCli((), "the outputs do not say where it is")
-"""Where nobody has said which Docker host it is."""
+"""Where nobody has reason which Docker host it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ class DeployedStack:
                 jwt_secret=str(secret) if secret else None,
                 turn=_turn(outputs.get("turn")),
                 docker=docker,
-                **_told(facts),
+                **_fields_from(facts),
             )
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
             raise OpsError(f"the output facts has not the shape of version {VERSION}: {_UP_AGAIN}") from None
@@ -161,7 +161,7 @@ class DeployedStack:
         return self.docker.typed("logs", self.container(role))
 
 
-def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _fields_from(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that come from the output `facts`. Raises what a wrong shape raises."""
     auth, domains, media = facts["auth"], facts["domains"], facts["media"]
     token = auth["token"]
@@ -285,8 +285,8 @@ def _from_engine(stack: str, seconds: float) -> DeployedStack:
         ) from None
     if run.returncode:
         lines = [line for line in run.stderr.splitlines() if line.startswith("error:")] or run.stderr.splitlines()
-        said = lines[0].removeprefix("error: ") if lines else "it said nothing"
-        raise OpsError(f"pulumi stack output of {stack!r} failed: {said}")
+        reason = lines[0].removeprefix("error: ") if lines else "it reason nothing"
+        raise OpsError(f"pulumi stack output of {stack!r} failed: {reason}")
     outputs: dict[str, Any] = json.loads(run.stdout)
     return DeployedStack.of(outputs, _docker(stack_state))
 

@@ -102,18 +102,18 @@ def _result(task: asyncio.Task[Result], late: bool, context: Context) -> Result:
 
 
 def _shown(context: Context, result: Result) -> Result:
-    return Result(result.status, context.hide(result.seen), context.hide(result.todo))
+    return Result(result.status, context.hide(result.detail), context.hide(result.fix))
 
 
 def _as_text(stack: DeployedStack, results: Mapping[str, Result], seconds: float) -> str:
     lines = [stack.origin]
     for name, result in results.items():
-        lines.append(f"  {result.status.value:<8} {name:<12} {result.seen}")
-        if result.todo and result.status is not Status.OK:
-            lines.append(f"{'':<24} -> {result.todo}")
+        lines.append(f"  {result.status.value:<8} {name:<12} {result.detail}")
+        if result.fix and result.status is not Status.OK:
+            lines.append(f"{'':<24} -> {result.fix}")
     counts = {status: sum(one.status is status for one in results.values()) for status in Status}
-    told = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
-    return "\n".join([*lines, f"{told}; {seconds:.1f} s"])
+    summary = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
+    return "\n".join([*lines, f"{summary}; {seconds:.1f} s"])
 
 
 def _as_json(name: str, stack: DeployedStack, results: Mapping[str, Result], seconds: float) -> str:
@@ -123,7 +123,7 @@ def _as_json(name: str, stack: DeployedStack, results: Mapping[str, Result], sec
         "ok": not any(one.status is Status.FAILED for one in results.values()),
         "seconds": round(seconds, 1),
         "checks": [
-            {"name": name, "status": one.status.value, "seen": one.seen, "todo": one.todo}
+            {"name": name, "status": one.status.value, "detail": one.detail, "fix": one.fix}
             for name, one in results.items()
         ],
     }

@@ -27,30 +27,30 @@ class Result:
 
     Args:
         status: how it came out.
-        seen: what was seen, in one line.
-        todo: what to do about it, in one line; empty where nothing is to be done.
+        detail: what it found, in one line.
+        fix: what to do about it, in one line; empty where nothing is to be done.
     """
 
     status: Status
-    seen: str
-    todo: str = ""
+    detail: str
+    fix: str = ""
 
 
-def ok(seen: str) -> Result:
+def ok(detail: str) -> Result:
     """All is well."""
-    return Result(Status.OK, seen)
+    return Result(Status.OK, detail)
 
 
-def warning(seen: str, todo: str) -> Result:
+def warning(detail: str, fix: str) -> Result:
     """It works, and needs a look."""
-    return Result(Status.WARNING, seen, todo)
+    return Result(Status.WARNING, detail, fix)
 
 
-def skipped(seen: str, todo: str = "") -> Result:
+def skipped(detail: str, fix: str = "") -> Result:
     """It could not be told."""
-    return Result(Status.SKIPPED, seen, todo)
+    return Result(Status.SKIPPED, detail, fix)
 
 
-def failed(seen: str, todo: str) -> Result:
+def failed(detail: str, fix: str) -> Result:
     """Callers are hit, or somebody would get in who must not."""
-    return Result(Status.FAILED, seen, todo)
+    return Result(Status.FAILED, detail, fix)

@@ -199,7 +199,7 @@ def test_a_secret_of_the_operators_own_is_used_and_the_others_are_generated(runn
 def test_verify_reads_the_running_stack_and_names_what_the_stand_ins_cannot_do(running: Workspace) -> None:
     run = running.ops("verify", "--json", "--address", "127.0.0.1")
     assert run.code == 1, run.text
-    checks = {one["name"]: (one["status"], one["seen"]) for one in json.loads(run.out)["checks"]}
+    checks = {one["name"]: (one["status"], one["detail"]) for one in json.loads(run.out)["checks"]}
     status, seen = checks["certificate"]
     assert status == "failed"
     assert f"127.0.0.1:{running.config['httpsPort']}" in seen, "it goes to publicUrl"

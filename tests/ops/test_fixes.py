@@ -22,7 +22,7 @@ ENCRYPTED = {"secure": "v1:abc"}
 def _fixed(
     problem: Problem, tracked: Mapping[str, Any], copy: Mapping[str, Any] | None = None, *, embedded: bool = True
 ) -> str:
-    error = fixes.worded(
+    error = fixes.with_fixes(
         SettingsError("a3", "videobackend", [problem]),
         StackState("a3", Path("/project"), embedded=embedded),
         {"config": tracked},

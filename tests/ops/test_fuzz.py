@@ -128,7 +128,7 @@ def test_any_text_in_a_stack_file(tmp_path: Path) -> None:
             except SettingsError as error:
                 seen["refused settings"] += 1
                 _readable(str(error), "")
-                _readable(str(fixes.worded(error, place, content)), "")
+                _readable(str(fixes.with_fixes(error, place, content)), "")
             else:
                 seen["accepted"] += 1
         except OpsError as error:

@@ -34,7 +34,7 @@ def test_help_explains_every_target_and_is_the_default() -> None:
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> Callable[..., str]:
+def called(tmp_path: Path) -> Callable[..., str]:
     """What `ops.environment` would be called with, argument by argument, and the ARGS that it would find."""
     python = tmp_path / "python"
     python.write_text(
@@ -49,22 +49,22 @@ def _planned(stack: str) -> str:
 
 
 @needs_make
-def test_plan_is_of_all_stacks_with_a_line_between_unless_one_is_named(said: Callable[..., str]) -> None:
-    assert said("plan") == "\n".join(map(_planned, stackfile.stacks()))
-    assert said("plan", "STACK=prod") == _planned("prod")
-    assert said("plan", STACK="prod") == _planned("prod")
-    assert said("plan", "ARGS=--help").count("[plan]") == 1, "the same help for all of them"
+def test_plan_is_of_all_stacks_with_a_line_between_unless_one_is_named(called: Callable[..., str]) -> None:
+    assert called("plan") == "\n".join(map(_planned, stackfile.stacks()))
+    assert called("plan", "STACK=prod") == _planned("prod")
+    assert called("plan", STACK="prod") == _planned("prod")
+    assert called("plan", "ARGS=--help").count("[plan]") == 1, "the same help for all of them"
 
 
 @needs_make
-def test_the_tests_are_run_whole_or_by_tier(said: Callable[..., str]) -> None:
-    default = said("test", "TIER=default", "ARGS=-x")
+def test_the_tests_are_run_whole_or_by_tier(called: Callable[..., str]) -> None:
+    default = called("test", "TIER=default", "ARGS=-x")
     assert default.startswith("[dev][--args][--][python][-m][pytest][-rs][--numprocesses=auto]")
     slow = "[dev][--args][--][python][-m][pytest][-rs][-m]"
-    assert said("test", "TIER=prosody", "ARGS=-x") == f"{slow}[prosody]{{-x}}"
-    assert said("test", "ARGS=-x") == f"{default}{slow}[servers or netns or prosody or engine]{{-x}}"
+    assert called("test", "TIER=prosody", "ARGS=-x") == f"{slow}[prosody]{{-x}}"
+    assert called("test", "ARGS=-x") == f"{default}{slow}[servers or netns or prosody or engine]{{-x}}"
     with pytest.raises(subprocess.CalledProcessError) as error:
-        said("test", "TIER=fast")
+        called("test", "TIER=fast")
     assert "TIER is one of: default servers netns prosody engine" in error.value.stderr
 
 
@@ -90,13 +90,13 @@ HOSTILE = {
 @needs_make
 @pytest.mark.parametrize("typed", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_typed_reaches_the_program_as_it_is_and_is_never_carried_out(
-    said: Callable[..., str], typed: str, tmp_path: Path
+    called: Callable[..., str], typed: str, tmp_path: Path
 ) -> None:
     canary = tmp_path / "canary"
     all_typed = [f"{name}={typed}" for name in ("STACK", "ROOM", "NAME", "ARGS", "YES", "SHOW_SECRETS", "OTHER")]
     operate = f"[program][--stack={typed}][--][python][-m][ops]"
     up, outputs, token, plan = (
-        said(target, *all_typed, CANARY=str(canary)) for target in ("up", "outputs", "token", "plan")
+        called(target, *all_typed, CANARY=str(canary)) for target in ("up", "outputs", "token", "plan")
     )
     assert up in (f"{operate}[up][--stack={typed}]", f"{operate}[up][--stack={typed}][--yes]")
     name = f"[{typed}]" if typed.strip() else ""
@@ -109,24 +109,24 @@ def test_what_is_typed_reaches_the_program_as_it_is_and_is_never_carried_out(
 @needs_make
 @pytest.mark.parametrize("name", ["STACK", "ARGS", "YES", "SHOW_SECRETS", "ROOM"])
 def test_what_stands_in_the_environment_is_not_carried_out_either(
-    said: Callable[..., str], name: str, tmp_path: Path
+    called: Callable[..., str], name: str, tmp_path: Path
 ) -> None:
     canary = tmp_path / "canary"
-    said("outputs", **{name: f"$(shell touch {canary})"})
-    said("token", **{name: f"$(shell touch {canary})"})
+    called("outputs", **{name: f"$(shell touch {canary})"})
+    called("token", **{name: f"$(shell touch {canary})"})
     assert not canary.exists()
 
 
 @needs_make
-def test_an_output_is_named_on_the_command_line_only(said: Callable[..., str]) -> None:
+def test_an_output_is_named_on_the_command_line_only(called: Callable[..., str]) -> None:
     """Some systems have a variable NAME."""
-    assert said("outputs", NAME="box") == "[program][--stack=dev][--][python][-m][ops][outputs][--stack=dev]"
+    assert called("outputs", NAME="box") == "[program][--stack=dev][--][python][-m][ops][outputs][--stack=dev]"
 
 
 @needs_make
 @pytest.mark.parametrize(("yes", "given"), [("1", True), ("0", False), ("", False), ("no", False)])
-def test_only_a_yes_is_a_yes(said: Callable[..., str], yes: str, given: bool) -> None:
-    assert said("destroy", f"YES={yes}").endswith("[--yes]") is given
+def test_only_a_yes_is_a_yes(called: Callable[..., str], yes: str, given: bool) -> None:
+    assert called("destroy", f"YES={yes}").endswith("[--yes]") is given
 
 
 def _refused(*arguments: str) -> str:
@@ -140,12 +140,12 @@ def _refused(*arguments: str) -> str:
 
 @needs_make
 def test_words_that_are_no_target_are_refused_before_anything_runs_with_where_they_belong() -> None:
-    said = _refused("config", "set", "httpPort", "8001")
-    assert "no such target: set httpPort 8001" in said
-    assert "make config ARGS='set httpPort 8001'; the stack is STACK=NAME" in said
+    error = _refused("config", "set", "httpPort", "8001")
+    assert "no such target: set httpPort 8001" in error
+    assert "make config ARGS='set httpPort 8001'; the stack is STACK=NAME" in error
 
 
 @needs_make
 def test_a_variable_that_is_none_is_named_with_those_there_are() -> None:
-    said = _refused("prod", "STAK=prod")
-    assert "STAK: no variable of this Makefile, which has STACK " in said
+    error = _refused("prod", "STAK=prod")
+    assert "STAK: no variable of this Makefile, which has STACK " in error

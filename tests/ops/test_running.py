@@ -9,7 +9,7 @@ import pytest
 
 from ops import running
 from ops.project.checkpoint import CONTAINER, NETWORK, VOLUME, Deployment, Recorded
-from ops.running import Container, Found
+from ops.running import Container, Inventory
 
 NAME: Final = "videobackend-dev-meet.jitsi"
 WEB: Final = Container(
@@ -39,10 +39,10 @@ RECORDED: Final = Deployment(
 )
 
 
-def found(*containers: Container, own: str = "own", **networks: str) -> Found:
+def inventory(*containers: Container, own: str = "own", **networks: str) -> Inventory:
     """What Docker has: these containers, the stack's network by this id, further networks, and the volume."""
     here = {NAME: own} if own else {}
-    return Found(containers, {**here, **networks}, frozenset({"videobackend-dev-web-storage"}))
+    return Inventory(containers, {**here, **networks}, frozenset({"videobackend-dev-web-storage"}))
 
 
 def names(urns: tuple[str, ...]) -> list[str]:
@@ -51,40 +51,40 @@ def names(urns: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("status", ["exited", "created", "dead"])
 def test_a_container_that_does_not_run_is_made_anew(status: str) -> None:
-    todo = running.repairs(found(replace(WEB, status=status)), RECORDED)
-    assert (names(todo.refresh), todo.replace, todo.paused) == (["videobackend-web"], (), ())
+    repairs = running.plan_repairs(inventory(replace(WEB, status=status)), RECORDED)
+    assert (names(repairs.refresh), repairs.replace, repairs.paused) == (["videobackend-web"], (), ())
 
 
 def test_a_container_of_the_same_name_and_another_id_does_not_stand_for_the_recorded_one() -> None:
-    assert names(running.repairs(found(UNKNOWN), RECORDED).refresh) == ["videobackend-web"]
+    assert names(running.plan_repairs(inventory(UNKNOWN), RECORDED).refresh) == ["videobackend-web"]
 
 
 @pytest.mark.parametrize("status", ["running", "restarting"])
 def test_what_runs_or_is_being_started_again_is_left_alone(status: str) -> None:
-    assert running.repairs(found(replace(WEB, status=status)), RECORDED) == running.Repairs()
+    assert running.plan_repairs(inventory(replace(WEB, status=status)), RECORDED) == running.Repairs()
 
 
 def test_a_paused_container_goes_on_and_is_not_made_anew() -> None:
-    todo = running.repairs(found(replace(WEB, status="paused")), RECORDED)
-    assert (todo.refresh, todo.replace, todo.paused) == ((), (), ("videobackend-dev-web",))
+    repairs = running.plan_repairs(inventory(replace(WEB, status="paused")), RECORDED)
+    assert (repairs.refresh, repairs.replace, repairs.paused) == ((), (), ("videobackend-dev-web",))
 
 
 @pytest.mark.parametrize("networks", [{}, {NAME: "another"}, {"bridge": "b"}])
 def test_a_container_that_has_lost_its_network_is_replaced(networks: dict[str, str]) -> None:
-    todo = running.repairs(found(replace(WEB, networks=networks)), RECORDED)
-    assert (todo.refresh, names(todo.replace)) == ((), ["videobackend-web"])
+    repairs = running.plan_repairs(inventory(replace(WEB, networks=networks)), RECORDED)
+    assert (repairs.refresh, names(repairs.replace)) == ((), ["videobackend-web"])
 
 
 @pytest.mark.parametrize("now", ["", "another"])
 def test_with_a_network_that_is_gone_or_another_one_its_containers_are_replaced_too(now: str) -> None:
     """They still name the network that they were made in, and do not get into the next one by themselves."""
-    todo = running.repairs(found(WEB, own=now), RECORDED)
-    assert (names(todo.refresh), names(todo.replace)) == (["videobackend-network"], ["videobackend-web"])
+    repairs = running.plan_repairs(inventory(WEB, own=now), RECORDED)
+    assert (names(repairs.refresh), names(repairs.replace)) == (["videobackend-network"], ["videobackend-web"])
 
 
 def test_a_volume_that_is_gone_is_made_anew() -> None:
-    todo = running.repairs(replace(found(WEB), volumes=frozenset()), RECORDED)
-    assert names(todo.refresh) == ["videobackend-web-storage"]
+    repairs = running.plan_repairs(replace(inventory(WEB), volumes=frozenset()), RECORDED)
+    assert names(repairs.refresh) == ["videobackend-web-storage"]
 
 
 @pytest.mark.parametrize(
@@ -103,45 +103,45 @@ def test_a_container_that_nobody_has_recorded_is_removed_only_where_it_must_be_t
     networks: dict[str, str], own: str, half_made: bool
 ) -> None:
     one = replace(UNKNOWN, networks=networks)
-    seen = found(WEB, one, own=own)
-    assert (running.repairs(seen, RECORDED).half_made == (one,)) is half_made
-    assert (running.unexpected_containers(seen, RECORDED) == [one]) is not half_made
+    docker_has = inventory(WEB, one, own=own)
+    assert (running.plan_repairs(docker_has, RECORDED).half_made == (one,)) is half_made
+    assert (running.unexpected_containers(docker_has, RECORDED) == [one]) is not half_made
 
 
 def test_a_container_that_was_about_to_be_made_is_this_states_wherever_it_is() -> None:
     pending = replace(RECORDED, pending=frozenset({"urn:pulumi:dev::videobackend::x::videobackend-web"}))
-    seen = found(
+    docker_has = inventory(
         replace(UNKNOWN, networks={"bridge": "b"}), replace(UNKNOWN, id="id-jvb", role="jvb", networks={"a": "b"})
     )
-    assert [one.id for one in running.repairs(seen, pending).half_made] == ["id-unknown"]
-    assert [one.id for one in running.unexpected_containers(seen, pending)] == ["id-jvb"]
+    assert [one.id for one in running.plan_repairs(docker_has, pending).half_made] == ["id-unknown"]
+    assert [one.id for one in running.unexpected_containers(docker_has, pending)] == ["id-jvb"]
 
 
 def test_of_the_networks_only_one_that_was_about_to_be_made_and_is_not_recorded_is_removed() -> None:
-    seen = found(WEB, statistics="new")
-    assert running.repairs(seen, RECORDED).half_made_networks == ()
+    docker_has = inventory(WEB, statistics="new")
+    assert running.plan_repairs(docker_has, RECORDED).half_made_networks == ()
     pending = frozenset({"urn:pulumi:dev::videobackend::x::videobackend-statistics-network"})
-    assert running.repairs(seen, replace(RECORDED, pending=pending)).half_made_networks == ("statistics",)
+    assert running.plan_repairs(docker_has, replace(RECORDED, pending=pending)).half_made_networks == ("statistics",)
 
 
 @pytest.mark.parametrize(
-    ("seen", "roles", "faults"),
+    ("docker_has", "roles", "faults"),
     [
-        pytest.param(found(WEB), ["web"], [], id="all is well"),
-        pytest.param(found(), ["web"], ["videobackend-dev-web is missing"], id="missing"),
-        pytest.param(found(UNKNOWN), ["web"], ["videobackend-dev-web is missing"], id="another one"),
-        pytest.param(found(WEB), ["web", "eb"], ["eb is not recorded"], id="never made"),
+        pytest.param(inventory(WEB), ["web"], [], id="all is well"),
+        pytest.param(inventory(), ["web"], ["videobackend-dev-web is missing"], id="missing"),
+        pytest.param(inventory(UNKNOWN), ["web"], ["videobackend-dev-web is missing"], id="another one"),
+        pytest.param(inventory(WEB), ["web", "eb"], ["eb is not recorded"], id="never made"),
         pytest.param(
-            found(replace(WEB, health="starting")),
+            inventory(replace(WEB, health="starting")),
             ["web"],
             ["videobackend-dev-web is not healthy after 120 seconds"],
             id="still starting",
         ),
         pytest.param(
-            found(replace(WEB, networks={})), ["web"], ["videobackend-dev-web is not in its network"], id="cut off"
+            inventory(replace(WEB, networks={})), ["web"], ["videobackend-dev-web is not in its network"], id="cut off"
         ),
         pytest.param(
-            found(replace(WEB, status="exited", exit_code=3, networks={})),
+            inventory(replace(WEB, status="exited", exit_code=3, networks={})),
             ["web"],
             ["videobackend-dev-web is exited with 3"],
             id="exited",
@@ -149,6 +149,6 @@ def test_of_the_networks_only_one_that_was_about_to_be_made_and_is_not_recorded_
     ],
 )
 def test_after_an_up_each_service_must_be_recorded_and_that_very_container_healthy_and_in_its_networks(
-    seen: Found, roles: list[str], faults: list[str]
+    docker_has: Inventory, roles: list[str], faults: list[str]
 ) -> None:
-    assert list(running._faults(seen, RECORDED, roles)) == faults
+    assert list(running._faults(docker_has, RECORDED, roles)) == faults

@@ -21,7 +21,7 @@ ELSEWHERE = f"somebody-else@{DOMAIN}"
 
 
 async def _enter(person: Person, place: str, nick: str | None = None) -> None:
-    if nick is None and f"{room_jid(place)}/{person.nick}" in person.seen:
+    if nick is None and f"{room_jid(place)}/{person.nick}" in person.occupants:
         await person.leave(place)
     await person.enter(place, nick)
 
@@ -83,7 +83,7 @@ def _destroys(place: Callable[[Scene], str]) -> Act:
 
 
 async def _change_nick_to_focus(scene: Scene, actor: Person) -> None:
-    if f"{room_jid(scene.room)}/{actor.nick}" not in actor.seen:
+    if f"{room_jid(scene.room)}/{actor.nick}" not in actor.occupants:
         raise RefusedError("not-acceptable", "not inside")
     await actor.enter(scene.room, "focus")
 

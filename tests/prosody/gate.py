@@ -47,7 +47,7 @@ class Gate:
         self.rabbitmq = rabbitmq
         self.port = free_port()
         self.faults: list[str] = []
-        self.seen: list[str] = []
+        self.faulted: list[str] = []
         self.bodies: list[bytes] = []
         self.closing = threading.Event()
         self._server: ThreadingHTTPServer | None = None
@@ -81,7 +81,7 @@ class Gate:
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers["Content-Length"]))
         fault = self.faults.pop(0) if self.faults else ""
-        self.seen.append(fault)
+        self.faulted.append(fault)
         self.bodies.append(body)
         if fault == "hang":
             self.closing.wait(30)

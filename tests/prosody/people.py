@@ -79,7 +79,7 @@ class Person(slixmpp.ClientXMPP):
         self.whitespace_keepalive = False
         mechanisms = self.plugin["feature_mechanisms"]
         mechanisms.unencrypted_plain = mechanisms.unencrypted_scram = True
-        self.seen: dict[str, tuple[str, str]] = {}
+        self.occupants: dict[str, tuple[str, str]] = {}
         self.destroyed: dict[str, str] = {}
         self.invitations: list[str] = []
         self.display_name = "Somebody"
@@ -120,7 +120,7 @@ class Person(slixmpp.ClientXMPP):
         elif user is not None:
             item = user.find(f"{{{MUC}#user}}item")
             if item is not None:
-                self.seen[sender] = (item.get("affiliation", "none"), item.get("role", "none"))
+                self.occupants[sender] = (item.get("affiliation", "none"), item.get("role", "none"))
             destroy = user.find(f"{{{MUC}#user}}destroy")
             if destroy is not None:
                 self.destroyed[room] = destroy.findtext(f"{{{MUC}#user}}reason", "")
@@ -273,7 +273,7 @@ class Person(slixmpp.ClientXMPP):
 
     def standing(self, room: str, other: Person | None = None) -> tuple[str, str]:
         """Affiliation and role of `other` (or of oneself) in the room, as this client was last told."""
-        return self.seen[f"{room_jid(room)}/{(other or self).nick}"]
+        return self.occupants[f"{room_jid(room)}/{(other or self).nick}"]
 
 
 async def ask(iq: Any) -> Any:

@@ -69,7 +69,7 @@ class Scene:
     async def approach(self, actor: Person, where: str) -> None:
         """Has the actor go where they act, if they get in there."""
         place = {"lobby": lobby_jid(self.room), "breakout room": self.breakout}.get(where)
-        if place and f"{place}/{actor.nick}" not in actor.seen:
+        if place and f"{place}/{actor.nick}" not in actor.occupants:
             with contextlib.suppress(RefusedError):
                 await actor.enter(place)
 

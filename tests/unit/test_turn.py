@@ -41,7 +41,7 @@ def specs(**values: str) -> dict[str, ContainerSpec]:
     return {spec.role: spec for spec in services.specs(load(**values))}
 
 
-def told(**values: str) -> dict[str, list[str]]:
+def options(**values: str) -> dict[str, list[str]]:
     """The configuration file's options with their values."""
     found: dict[str, list[str]] = {}
     for line in coturn_file(load(**values), SECRET).splitlines():
@@ -159,7 +159,7 @@ def test_the_configuration_of_coturn_is_the_reviewed_one(golden: Callable[[str, 
 
 def test_the_secret_is_in_the_file_alone_and_the_spec_only_names_it() -> None:
     spec = specs(**EMBEDDED, turnSecret=SECRET)["coturn"]
-    assert told(**EMBEDDED)["static-auth-secret"] == [SECRET]
+    assert options(**EMBEDDED)["static-auth-secret"] == [SECRET]
     assert SECRET not in repr(spec)
     config, *certificate = [one.content for one in spec.files]
     assert isinstance(config, SecretText)
@@ -175,7 +175,7 @@ def test_with_letsencrypt_coturn_reads_the_certificate_that_web_keeps_and_change
     assert (shared.name, shared.path, shared.read_only, kept.read_only) == (kept.name, kept.path, True, False)
     assert (ours.user, ours.starts_after) == ("1000:1000", ("web",))
     folder = "/storage/acme-certs/video.example.org"
-    assert (told(**LETSENCRYPT)["cert"], told(**LETSENCRYPT)["pkey"]) == (
+    assert (options(**LETSENCRYPT)["cert"], options(**LETSENCRYPT)["pkey"]) == (
         [f"{folder}/fullchain.pem"],
         [f"{folder}/key.pem"],
     )
@@ -231,15 +231,15 @@ def test_relays_sit_at_the_hosts_own_address_and_clients_are_told_the_public_one
     addresses: str, bound: str, relay: str, external: list[str] | None
 ) -> None:
     """coturn takes one external address only. Of several that suit, the first one is meant."""
-    found = told(turn="embedded", dockerHostAddress=addresses, jvbBindAddress=bound)
+    found = options(turn="embedded", dockerHostAddress=addresses, jvbBindAddress=bound)
     assert found["relay-ip"] == [relay]
     assert found.get("external-ip") == external
     assert relay in found["allowed-peer-ip"], "where the bridge is, as the relay sees it"
 
 
 def test_coturn_listens_where_the_bridge_does() -> None:
-    assert "listening-ip" not in told(**EMBEDDED), "every address"
-    assert told(**NATTED)["listening-ip"] == ["10.0.0.5", "2001:db8::5"]
+    assert "listening-ip" not in options(**EMBEDDED), "every address"
+    assert options(**NATTED)["listening-ip"] == ["10.0.0.5", "2001:db8::5"]
 
 
 def denied(address: str) -> bool:
@@ -278,8 +278,8 @@ def test_no_range_begins_at_the_address_of_all_zeroes_of_ipv6() -> None:
 
 
 def test_only_the_hosts_own_addresses_are_excepted() -> None:
-    assert told(**EMBEDDED)["allowed-peer-ip"] == ["192.168.1.5"]
-    assert told(**NATTED)["allowed-peer-ip"] == ["10.0.0.5", "203.0.113.10"]
+    assert options(**EMBEDDED)["allowed-peer-ip"] == ["192.168.1.5"]
+    assert options(**NATTED)["allowed-peer-ip"] == ["10.0.0.5", "203.0.113.10"]
 
 
 # What others are told
@@ -313,12 +313,12 @@ def test_only_the_hosts_own_addresses_are_excepted() -> None:
 )
 def test_prosody_hands_out_the_same_urls_that_verify_tries(values: dict[str, str], urls: list[str]) -> None:
     assert server(**values).urls == urls
-    told = specs(**values)["prosody"].environment
-    assert told["TURN_CREDENTIALS"] == SecretRef("turn_secret")
-    named = [f"turn:{told['TURN_HOST']}:{told['TURN_PORT']}?transport={one}" for one in ("udp", "tcp")]
-    assert told["TURN_TRANSPORT"] == "udp,tcp"
-    if "TURNS_HOST" in told:
-        named.append(f"turns:{told['TURNS_HOST']}:{told['TURNS_PORT']}?transport=tcp")
+    environment = specs(**values)["prosody"].environment
+    assert environment["TURN_CREDENTIALS"] == SecretRef("turn_secret")
+    named = [f"turn:{environment['TURN_HOST']}:{environment['TURN_PORT']}?transport={one}" for one in ("udp", "tcp")]
+    assert environment["TURN_TRANSPORT"] == "udp,tcp"
+    if "TURNS_HOST" in environment:
+        named.append(f"turns:{environment['TURNS_HOST']}:{environment['TURNS_PORT']}?transport=tcp")
     assert named == urls
 
 

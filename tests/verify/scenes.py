@@ -158,7 +158,7 @@ class Broken:
     scene: Scene
     along: tuple[str, ...] = ()
     """Other checks that rightly fail with it."""
-    todo: str = ""
+    fix: str = ""
     """Part of what it says to do."""
 
 
@@ -230,7 +230,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
     "a firewall drops what comes to the media port": Broken(
         check="media",
         says="the bridge does not answer at UDP 127.0.0.1#",
-        todo="(jvbPort) in through each firewall",
+        fix="(jvbPort) in through each firewall",
         scene=Scene(bridge_answers="none"),
     ),
     "another program has the media port": Broken(
@@ -269,7 +269,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
     "prosody tells clients of no TURN server": Broken(
         check="turn",
         says="prosody does not tell clients of turn:",
-        todo="logs videobackend-test-prosody",
+        fix="logs videobackend-test-prosody",
         scene=Scene(prosody={"turn_urls": ()}),
     ),
     "prosody tells clients of another TURN server": Broken(
@@ -285,7 +285,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
     "TURN relays at another address than the stack's": Broken(
         check="turn",
         says="relays at 127.0.0.1, while clients know 127.0.0.2",
-        todo="jvbBindAddress",
+        fix="jvbBindAddress",
         scene=Scene(
             bridge_address="127.0.0.2",
             outputs={"containers": outputs()["containers"] | {"coturn": "videobackend-test-coturn"}},
@@ -294,7 +294,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
     "prosody is down": Broken(
         check="bosh",
         says="no sign-in: /http-bind answers HTTP 502",
-        todo="logs videobackend-test-prosody",
+        fix="logs videobackend-test-prosody",
         along=("websocket",),
         scene=Scene(prosody_runs=False),
     ),
@@ -302,7 +302,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
         f"prosody is down in a stack {name}": Broken(
             check="websocket",
             says="no sign-in: /xmpp-websocket answers HTTP 502",
-            todo="logs videobackend-test-prosody",
+            fix="logs videobackend-test-prosody",
             along=("bosh",),
             scene=replace(scene, prosody_runs=False),
         )
@@ -311,7 +311,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
     "the proxy has no /http-bind, and the stack takes no tokens": Broken(
         check="bosh",
         says="HTTP 404",
-        todo="must pass POST /http-bind",
+        fix="must pass POST /http-bind",
         scene=replace(WITHOUT_TOKENS["with accounts"], site={"bosh": "absent"}),
     ),
     "a stack with accounts asks for none": Broken(
@@ -323,7 +323,7 @@ MORE_BROKEN: Mapping[str, Broken] = {
     "a stack without sign-in asks for accounts": Broken(
         check="websocket",
         says="no sign-in: prosody asks for an account",
-        todo="authType",
+        fix="authType",
         along=("bosh",),
         scene=replace(WITHOUT_TOKENS["without sign-in"], prosody={"authentication": "internal_hashed"}),
     ),

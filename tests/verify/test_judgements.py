@@ -86,9 +86,9 @@ def test_without_docker_host_address_a_right_name_on_another_machine_is_no_failu
     found = outputs(facts={"media": {"addresses": []}})
     result = name.judge(Context(DeployedStack.of(found)), ["192.0.2.5"])
     assert result.status is Status.WARNING
-    assert "cannot be compared" in result.seen
-    assert "127.0.0.1" not in result.todo
-    assert "on other machines its address" in name.judge(Context(DeployedStack.of(found)), []).todo
+    assert "cannot be compared" in result.detail
+    assert "127.0.0.1" not in result.fix
+    assert "on other machines its address" in name.judge(Context(DeployedStack.of(found)), []).fix
 
 
 def test_before_a_proxy_of_ones_own_another_address_is_only_a_warning() -> None:
@@ -97,7 +97,7 @@ def test_before_a_proxy_of_ones_own_another_address_is_only_a_warning() -> None:
 
 
 def test_a_name_that_does_not_resolve_is_fixed_by_the_hosts_entry() -> None:
-    assert f"127.0.0.1 {HOST}" in name.judge(context(), []).todo
+    assert f"127.0.0.1 {HOST}" in name.judge(context(), []).fix
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_a_name_that_does_not_resolve_is_fixed_by_the_hosts_entry() -> None:
 def test_a_certificate_for_less_than_thirty_days_is_a_warning(days: float, status: Status) -> None:
     result = certificate.judge_days(days * 86400, context().stack)
     assert result.status is status
-    assert f"for {int(days)} more days" in result.seen
+    assert f"for {int(days)} more days" in result.detail
 
 
 PUBLIC_CA = {"caCertificate": None, "hostsEntry": None}
 
 
 @pytest.mark.parametrize(
-    ("code", "acme_server", "changes", "status", "says", "todo"),
+    ("code", "acme_server", "changes", "status", "says", "fix"),
     [
         (
             20,
@@ -155,18 +155,18 @@ PUBLIC_CA = {"caCertificate": None, "hostsEntry": None}
     ],
 )
 def test_a_certificate_that_is_not_trusted_is_fixed_as_its_kind_needs(
-    code: int, acme_server: str | None, changes: dict[str, Any], status: str, says: str, todo: str
+    code: int, acme_server: str | None, changes: dict[str, Any], status: str, says: str, fix: str
 ) -> None:
     mode = "letsencrypt" if acme_server else "own"
     found = outputs(**changes, facts={"tls": {"mode": mode, "acmeServer": acme_server}})
     error = ssl.SSLCertVerificationError()
     error.verify_code = code
     result = certificate._distrusted(Context(DeployedStack.of(found)), error)
-    assert (result.status.value, says in result.seen, todo in result.todo) == (status, True, True), result
+    assert (result.status.value, says in result.detail, fix in result.fix) == (status, True, True), result
 
 
 @pytest.mark.parametrize(
-    ("port", "http_port", "letsencrypt", "todo"),
+    ("port", "http_port", "letsencrypt", "fix"),
     [
         (443, 8000, False, "httpPort is 8000, .* comes to 80: pulumi config set httpPort 80"),
         (443, 80, False, "let TCP through to port 80: whoever types"),
@@ -175,7 +175,7 @@ def test_a_certificate_that_is_not_trusted_is_fixed_as_its_kind_needs(
     ],
 )
 def test_missing_plain_http_is_fixed_as_its_reason_needs(
-    port: int, http_port: int, letsencrypt: bool, todo: str
+    port: int, http_port: int, letsencrypt: bool, fix: str
 ) -> None:
     told: dict[str, dict[str, Any]] = {
         "tls": {"mode": "letsencrypt" if letsencrypt else "own"},
@@ -185,7 +185,7 @@ def test_missing_plain_http_is_fixed_as_its_reason_needs(
     (entry,) = [one for one in found["facts"]["ports"] if one["key"] == "httpPort"]
     entry["first"] = entry["last"] = http_port
     result = plain_http._fix(DeployedStack.of(found))
-    assert re.match(todo, result), result
+    assert re.match(fix, result), result
     assert letsencrypt or "Let's Encrypt" not in result
 
 
@@ -213,8 +213,8 @@ def test_a_page_that_leads_elsewhere_or_to_a_third_party_fails(old: str, new: st
     assert old in JS
     result = config_js.judge(context(), JS.replace(old, new))
     assert result.status is Status.FAILED
-    assert says in result.seen
-    assert result.todo
+    assert says in result.detail
+    assert result.fix
 
 
 OTHER = "https://other.example.org"
@@ -238,7 +238,7 @@ OTHER = "https://other.example.org"
 def test_a_line_that_sends_browsers_elsewhere_fails_however_it_is_written(line: str, end: str) -> None:
     result = config_js.judge(context(), JS + line + end)
     assert result.status is Status.FAILED, result
-    assert f"{OTHER}/http-bind" in result.seen
+    assert f"{OTHER}/http-bind" in result.detail
     websocket = line.replace("bosh", "websocket").replace("http-bind", "xmpp-websocket")
     assert config_js.judge(context(), JS + websocket + end).status is Status.FAILED
 
@@ -260,12 +260,12 @@ def test_a_line_that_leaves_browsers_here_is_good_however_it_is_written(line: st
 def test_a_url_elsewhere_that_a_later_line_replaces_is_a_warning() -> None:
     result = config_js.judge(context(), f"var config = {{ bosh: '{OTHER}/http-bind' }};\n" + JS)
     assert result.status is Status.WARNING
-    assert OTHER in result.seen
+    assert OTHER in result.detail
 
 
 def test_stun_servers_without_a_semicolon_count_too() -> None:
     line = "config.p2p.stunServers = [{ urls: 'stun:stun.example.org:3478' }] // ours\n"
-    assert "stun.example.org:3478" in config_js.judge(context(), JS + line).seen
+    assert "stun.example.org:3478" in config_js.judge(context(), JS + line).detail
 
 
 def test_what_is_commented_out_in_the_page_does_not_count() -> None:
@@ -281,7 +281,7 @@ def test_configured_stun_servers_are_not_foreign() -> None:
     one = with_facts(media={"stunServers": ["a.example.org:3478", "b.example.org:3478"]})
     assert config_js.judge(one, JS + given).status is Status.OK
     other = with_facts(media={"stunServers": ["a.example.org:3478"]})
-    assert "b.example.org:3478" in config_js.judge(other, JS + given).seen
+    assert "b.example.org:3478" in config_js.judge(other, JS + given).detail
 
 
 def test_relative_urls_in_the_page_are_good() -> None:
@@ -316,18 +316,18 @@ def test_the_wrong_tokens_are_each_wrong_in_one_thing_and_shown_by_no_line() -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "tls", "todo"),
+    ("status", "tls", "fix"),
     [
         (502, "own", "web does not reach prosody: does prosody run? docker logs videobackend-test-prosody"),
         (503, "proxy", "your proxy does not reach web, or web does not reach prosody"),
         (404, "own", "the way"),
     ],
 )
-def test_what_a_proxy_answers_for_a_server_that_is_gone_is_fixed_there(status: int, tls: str, todo: str) -> None:
+def test_what_a_proxy_answers_for_a_server_that_is_gone_is_fixed_there(status: int, tls: str, fix: str) -> None:
     one = with_facts(tls={"mode": tls})
     result = sign_in._no_sign_in(one, HttpError("/http-bind", status), "the way")
-    assert result.todo.startswith(todo)
-    assert f"HTTP {status}" in result.seen
+    assert result.fix.startswith(fix)
+    assert f"HTTP {status}" in result.detail
 
 
 @pytest.mark.parametrize("claim", ["issuer", "audience"])
@@ -346,7 +346,7 @@ def test_rooms_of_a_stack_without_tokens_are_not_tried_with_tokens(check: Any) -
 def test_rooms_that_everybody_may_open_by_configuration_are_no_fault() -> None:
     result = run(rooms.check_guest(with_facts(rooms={"modules": ["close_room"]})))
     assert result.status is Status.SKIPPED
-    assert "create_room" in result.seen
+    assert "create_room" in result.detail
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_a_bridge_is_what_jicofo_says_it_is(answer: Any, status: Status, says: s
 
     result = run(bridge.check(Asked(context().stack)))
     assert result.status is status
-    assert says in result.seen
+    assert says in result.detail
 
 
 def test_a_media_port_that_answers_refuses_or_is_silent_is_told_apart() -> None:
@@ -420,7 +420,7 @@ def test_a_private_address_that_refuses_beside_another_is_only_a_warning(
 def test_where_no_call_could_be_held_the_line_says_why() -> None:
     result = media.judge_without_call({"192.0.2.5#10000": "is silent"}, "no call (see moderator)")
     assert result.status is Status.SKIPPED
-    assert result.seen == "cannot be told: UDP 192.0.2.5#10000 is silent; no call (see moderator)"
+    assert result.detail == "cannot be told: UDP 192.0.2.5#10000 is silent; no call (see moderator)"
 
 
 @pytest.mark.parametrize(
@@ -462,14 +462,14 @@ def test_with_a_call_silence_at_an_address_is_a_fault(answers: dict[str, str], s
     """Except at a private one beside others, which leads to the bridge in its own network alone."""
     result = media.judge_call(answers, ())
     assert result.status is status, result
-    assert result.seen.startswith(says)
-    assert bool(result.todo) is (status in (Status.FAILED, Status.WARNING))
+    assert result.detail.startswith(says)
+    assert bool(result.fix) is (status in (Status.FAILED, Status.WARNING))
 
 
 def test_the_line_says_where_the_bridge_was_asked_from_its_own_machine() -> None:
     answers = {"192.0.2.5#10000": "answered"}
-    assert "this very machine" in media.judge_call(answers, ["192.0.2.5#10000"]).seen
-    assert "this very machine" not in media.judge_call(answers, []).seen
+    assert "this very machine" in media.judge_call(answers, ["192.0.2.5#10000"]).detail
+    assert "this very machine" not in media.judge_call(answers, []).detail
     assert media._is_here("127.0.0.1#9")
     assert not media._is_here("192.0.2.255#9")
 
@@ -550,7 +550,7 @@ def test_clients_are_told_of_the_stacks_turn_servers_and_of_no_others(
 ) -> None:
     told = [Service(*one, username="1", password="p") for one in services]
     problem = turn._compare(context(), Turn(urls=("turn:a.example.org",), secret="s"), told)
-    assert (problem is None) if says is None else (problem is not None and says in problem.said)
+    assert (problem is None) if says is None else (problem is not None and says in problem.detail)
 
 
 @pytest.mark.parametrize("value", [{"urls": []}, {"urls": ["turn:a"]}, {"secret": "s"}, "turn:a"])
@@ -563,4 +563,4 @@ def test_without_leave_for_a_test_call_the_backlog_alone_is_looked_at() -> None:
     assert call_events._judge_backlog({"events": 0}).status is Status.SKIPPED
     waiting = call_events._judge_backlog({"events": 3, "last_problem": "HTTP status 404"})
     assert waiting.status is Status.WARNING
-    assert "404" in waiting.seen
+    assert "404" in waiting.detail

@@ -61,7 +61,7 @@ def examine(playing: Playing, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def told(results: dict[str, Result]) -> str:
-    return "\n".join(f"{one.status.value} {name}: {one.seen}" for name, one in results.items())
+    return "\n".join(f"{one.status.value} {name}: {one.detail}" for name, one in results.items())
 
 
 @pytest.mark.parametrize("name", HEALTHY)
@@ -133,14 +133,14 @@ def test_a_broken_set_up_is_found_and_named(
         results = examine(playing, broken.scene, monkeypatch)
         seconds = time.monotonic() - start
     named = results[broken.check]
-    print(f"{broken.check}: {named.seen} -> {named.todo} ({seconds:.1f} s)")
+    print(f"{broken.check}: {named.detail} -> {named.fix} ({seconds:.1f} s)")
     assert {which for which, one in results.items() if one.status is Status.FAILED} == {
         broken.check,
         *broken.along,
     }, told(results)
-    assert broken.says in named.seen
-    assert named.todo
-    assert broken.todo in named.todo
+    assert broken.says in named.detail
+    assert named.fix
+    assert broken.fix in named.fix
     assert seconds < FEWER_SECONDS
 
 

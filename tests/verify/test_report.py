@@ -95,7 +95,7 @@ def test_a_dead_server_holds_the_command_no_longer_than_its_time_limit(tmp_path:
     found = {one["name"]: one for one in said["checks"]}
     assert list(found) == list(CHECKS)
     assert found["bosh"]["status"] == "failed"
-    assert "not done within the time limit of 1 s" in found["bosh"]["seen"]
+    assert "not done within the time limit of 1 s" in found["bosh"]["detail"]
     assert said["seconds"] < net.CONNECT_SECONDS, "the limit and the time to tidy up; one step alone may take longer"
     assert seconds < 10, "nothing holds the process afterwards, however long Python took to start"
     assert run.stderr == ""
@@ -141,7 +141,7 @@ def test_a_check_that_breaks_is_a_failed_line_without_its_secrets() -> None:
 
     results = asyncio.run(report.examine(Context(DeployedStack.of(outputs())), {"broken": broken}))
     assert results["broken"].status is Status.FAILED
-    assert "bad key [secret]" in results["broken"].seen
+    assert "bad key [secret]" in results["broken"].detail
 
 
 def test_only_failed_makes_the_exit_code_one(
@@ -293,8 +293,8 @@ def test_no_docker_is_asked_where_the_host_is_not_known(text: str, says: str, pl
     context = Context(DeployedStack.of(outputs(), docker))
     result = asyncio.run(report.examine(context, {"bridge": CHECKS["bridge"]}))["bridge"]
     assert result.status is Status.SKIPPED
-    assert says in result.seen
-    assert "--docker-host URL" in result.todo
+    assert says in result.detail
+    assert "--docker-host URL" in result.fix
 
 
 def test_outputs_from_a_file_leave_docker_alone_unless_its_host_is_named(tmp_path: Path) -> None:

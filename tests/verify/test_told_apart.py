@@ -44,7 +44,7 @@ def test_no_other_answer_is_a_redirect(status: int) -> None:
     answer = Answer(status, {"location": f"https://{HOST}/config.js"}, "")
     result = plain_http._judge_redirect(context(443), answer)
     assert result.status is Status.FAILED
-    assert f"HTTP {status}" in result.seen
+    assert f"HTTP {status}" in result.detail
 
 
 def test_the_stacks_own_turn_server_is_not_a_foreign_one() -> None:
@@ -57,7 +57,7 @@ def test_the_stacks_own_turn_server_is_not_a_foreign_one() -> None:
     assert config_js.judge(own, text).status is Status.OK
     foreign = config_js.judge(context(), text)
     assert foreign.status is Status.FAILED
-    assert "turn.verify.test:3478" in foreign.seen
+    assert "turn.verify.test:3478" in foreign.detail
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_this_very_machine_is_said_where_all_that_answered_is_this_machine(
 ) -> None:
     result = media.judge_call(answers, here)
     assert result.status is Status.OK
-    assert ("this very machine" in result.seen) is own
+    assert ("this very machine" in result.detail) is own
 
 
 REFUSED = Refused("not-allowed")
@@ -95,7 +95,7 @@ REFUSED = Refused("not-allowed")
 def test_guests_are_judged_one_by_one(token: Any, anonymous: Any, status: Status, says: str) -> None:
     result = rooms._judge_guests(context(), {rooms._NO_MODERATOR: token, rooms._ANONYMOUS: anonymous})
     assert result.status is status
-    assert says in result.seen
+    assert says in result.detail
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_a_wrong_secret_is_told_from_a_server_that_is_full(
     servers = Turn(urls=("turn:turn.verify.test:3478",), secret="s")
     fault = asyncio.run(turn._attempt(context(), servers, servers.urls[0], None))
     assert fault is not None
-    assert f"error {code}" in fault.said
-    assert ("secret is not the server's" in fault.todo) is secret
+    assert f"error {code}" in fault.detail
+    assert ("secret is not the server's" in fault.fix) is secret
 
 
 def test_a_server_that_is_told_without_a_credential_is_a_fault_of_prosodys() -> None:
@@ -120,7 +120,7 @@ def test_a_server_that_is_told_without_a_credential_is_a_fault_of_prosodys() -> 
     told = [Service("turn", "turn.verify.test", "3478", "udp", username="", password="")]
     fault = asyncio.run(turn._attempt(context(), servers, servers.urls[0], told))
     assert fault is not None
-    assert fault.said == "is told to clients without a credential"
+    assert fault.detail == "is told to clients without a credential"
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_what_is_wrong_with_a_certificate_is_told_by_openssls_code(code: int, sa
     error.verify_code, error.verify_message = code, "not yet"
     result = certificate._distrusted(context(caCertificate="PEM", facts={"tls": {"mode": "own"}}), error)
     assert result.status is Status.FAILED
-    assert says in result.seen
+    assert says in result.detail
 
 
 @pytest.mark.parametrize(("status", "gone"), [(500, False), (501, False), (502, True), (503, True), (504, True)])
 def test_a_server_that_is_gone_is_told_from_one_that_fails(status: int, gone: bool) -> None:
     result = sign_in._no_sign_in(context(), HttpError("/http-bind", status), "the way")
-    assert ("does prosody run?" in result.todo) is gone
+    assert ("does prosody run?" in result.fix) is gone
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_refusal_is_told_from_no_answer_and_a_right_token_from_a_wrong_one(
 ) -> None:
     result = sign_in._judge(context(), right, {"with a wrong signature": wrong}, "the way")
     assert result.status is status
-    assert result.seen.startswith(says) or result.seen.endswith(says)
+    assert result.detail.startswith(says) or result.detail.endswith(says)
 
 
 def offering(*ways: str) -> sign_in.Open:
@@ -202,7 +202,7 @@ def test_a_stack_with_accounts_asks_for_one(ways: list[str], status: Status, say
     accounts = context(facts={"auth": {"required": True, "token": None}})
     result = asyncio.run(sign_in._check_without_tokens(accounts, offering(*ways), "the way"))
     assert result.status is status
-    assert says in result.seen
+    assert says in result.detail
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_an_event_has_come_once_one_more_was_delivered_and_none_more_waits(
     monkeypatch.setattr(call_events, "_PAUSE", 0.001)
     result = asyncio.run(call_events._delivered(Asked(context().stack), BEFORE, 0.02))
     assert result.status is status
-    assert says in result.seen
+    assert says in result.detail
 
 
 NEEDS_HTTPS = ("config.js", "bosh", "websocket", "guest", "moderator")
@@ -290,12 +290,12 @@ def test_a_port_without_tls_is_one_fault_and_no_firewall(reply: bytes | None, mo
     with answering(reply) as port:
         found = examined(port, facts={"tls": tls, "media": {"addresses": []}})
     assert {name: found[name].status for name in NEEDS_HTTPS} == dict.fromkeys(NEEDS_HTTPS, Status.SKIPPED)
-    assert {found[name].seen for name in NEEDS_HTTPS} == {"no https (see certificate)"}
+    assert {found[name].detail for name in NEEDS_HTTPS} == {"no https (see certificate)"}
     certificate = found["certificate"]
     assert certificate.status is Status.FAILED
-    assert "no TLS there" in certificate.seen
-    assert ("your proxy" in certificate.todo) is (mode == "proxy")
-    assert "firewall" not in " ".join(one.todo for one in found.values())
+    assert "no TLS there" in certificate.detail
+    assert ("your proxy" in certificate.fix) is (mode == "proxy")
+    assert "firewall" not in " ".join(one.fix for one in found.values())
 
 
 def test_where_nothing_listens_the_rest_is_skipped() -> None:
@@ -304,7 +304,7 @@ def test_where_nothing_listens_the_rest_is_skipped() -> None:
         found = examined(unused.getsockname()[1])
     assert {found[name].status for name in NEEDS_HTTPS} == {Status.SKIPPED}
     assert found["certificate"].status is Status.FAILED
-    assert "firewall" in found["certificate"].todo
+    assert "firewall" in found["certificate"].fix
 
 
 def test_a_name_that_does_not_resolve_is_the_fault_of_the_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,8 +321,8 @@ def test_a_name_that_does_not_resolve_is_the_fault_of_the_name_alone(monkeypatch
 @pytest.mark.parametrize(("mode", "own"), [("proxy", True), ("local-ca", False)])
 def test_a_proxy_is_spoken_of_only_where_there_is_one(mode: str, own: bool) -> None:
     some = context(facts={"tls": {"mode": mode, "acmeServer": None}})
-    todo = sign_in._no_sign_in(some, Unreachable("no answer"), sign_in._pass_on(some, "POST /http-bind")).todo
-    assert ("proxy" in todo) is own
+    fix = sign_in._no_sign_in(some, Unreachable("no answer"), sign_in._pass_on(some, "POST /http-bind")).fix
+    assert ("proxy" in fix) is own
 
 
 @pytest.mark.parametrize("scheme", ["turn", "turns"])
@@ -332,5 +332,5 @@ def test_a_turn_server_that_takes_the_connection_is_behind_no_firewall(scheme: s
         servers = Turn(urls=(url,), secret="s")
         fault = asyncio.run(turn._attempt(context(), servers, url, None))
     assert fault is not None
-    assert "firewall" not in fault.todo
-    assert f"TCP {port}" in fault.todo
+    assert "firewall" not in fault.fix
+    assert f"TCP {port}" in fault.fix

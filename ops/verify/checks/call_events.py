@@ -94,9 +94,9 @@ async def _delivered(context: Context, before: Mapping[str, Any], seconds: float
             return ok("the end of a test call reached the broker")
         if _count(found, "events") > _count(before, "events") and found.get("last_problem"):
             break
-    said = found.get("last_problem") or f"no event within {seconds:g} seconds of the call's end"
+    reason = found.get("last_problem") or f"no event within {seconds:g} seconds of the call's end"
     return failed(
-        f"the end of a test call does not reach the broker: {said}",
+        f"the end of a test call does not reach the broker: {reason}",
         "look at rabbitUrl, the broker's exchange and queue, and the permissions of rabbitUsername",
     )
 

@@ -59,12 +59,12 @@ def _serve_https(stack: DeployedStack) -> str:
 def judge_days(seconds: float, stack: DeployedStack) -> Result:
     """The verdict on a valid certificate that has so many seconds left."""
     days = int(seconds // _DAY)
-    seen = f"valid for {stack.host}, for {days} more {'day' if days == 1 else 'days'}"
+    detail = f"valid for {stack.host}, for {days} more {'day' if days == 1 else 'days'}"
     if days < _SOON_DAYS:
         return warning(
-            seen, f"renew it now; where that goes by itself, web's log says why it did not: {stack.logs('web')}"
+            detail, f"renew it now; where that goes by itself, web's log says why it did not: {stack.logs('web')}"
         )
-    return ok(seen)
+    return ok(detail)
 
 
 def _distrusted(context: Context, error: ssl.SSLCertVerificationError) -> Result:

@@ -44,7 +44,7 @@ def judge(context: Context, text: str) -> Result:
         for one in (urls, servers):
             if one.status is status:
                 return one
-    return ok(f"{urls.seen}; {servers.seen}")
+    return ok(f"{urls.detail}; {servers.detail}")
 
 
 def _judge_urls(context: Context, source: str) -> Result:

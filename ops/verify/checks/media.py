@@ -127,24 +127,24 @@ def judge_call(answers: Mapping[str, str], here: Collection[str]) -> Result:
     faults = {where: answer for where, answer in answers.items() if answer in _FAULTS}
     untried = "".join(f"; {where} {answer}" for where, answer in answers.items() if where not in {*good, *faults})
     if faults:
-        said = "; ".join(
+        detail = "; ".join(
             text.format(", ".join(where for where, answer in faults.items() if answer == kind))
             for kind, text in _FAULTS.items()
             if kind in faults.values()
         )
         if _are_private_beside_others(faults, answers):
             return warning(
-                f"{said}, a private address, which leads to the bridge only in the Docker host's network",
+                f"{detail}, a private address, which leads to the bridge only in the Docker host's network",
                 "run verify in that network; there it must answer",
             )
-        return failed(said, _todo(faults))
+        return failed(detail, _fix(faults))
     if not good:
         return skipped(f"cannot be told: UDP {untried.removeprefix('; ')}")
     own = " (this very machine: run verify elsewhere to see the way there, too)" if set(good) <= set(here) else ""
     return ok(f"the bridge answers at UDP {', '.join(good)}{own}{untried}")
 
 
-def _todo(faults: Mapping[str, str]) -> str:
+def _fix(faults: Mapping[str, str]) -> str:
     if _REFUSED in faults.values():
         return _SHUT
     ports = ", ".join(dict.fromkeys(where.partition("#")[2] for where in faults))
@@ -174,9 +174,9 @@ def judge_without_call(answers: Mapping[str, str], why: str = "") -> Result:
         return failed(f"nothing listens at UDP {', '.join(shut)}", _SHUT)
     if all(answer == _ANSWERED for answer in answers.values()):
         return ok(f"UDP {', '.join(answers)} answers")
-    told = "; ".join(f"{where} {answer}" for where, answer in answers.items())
+    outcomes = "; ".join(f"{where} {answer}" for where, answer in answers.items())
     return skipped(
-        f"cannot be told: UDP {told}{f'; {why}' if why else ''}",
+        f"cannot be told: UDP {outcomes}{f'; {why}' if why else ''}",
         "a bridge answers no request without a call's credentials, and a firewall that drops none: a call of three people "
         "tells",
     )

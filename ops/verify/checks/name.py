@@ -31,25 +31,25 @@ async def check(context: Context) -> Result:
 def judge(context: Context, found: list[str]) -> Result:
     """The verdict on the addresses that a name resolves to."""
     stack, wanted = context.stack, context.expected_addresses
-    seen = f"{stack.host} {_leads(found)}"
+    detail = f"{stack.host} {_leads(found)}"
     if not found:
         return failed(f"{stack.host} does not resolve", _fix(context))
-    strange = [one for one in found if _plain(one) not in map(_plain, wanted)]
-    if wanted and not strange:
-        return ok(seen)
-    if all(map(_is_loopback, strange)):
-        return warning(f"{seen}: right on the Docker host only", _elsewhere(context))
+    unexpected = [one for one in found if _plain(one) not in map(_plain, wanted)]
+    if wanted and not unexpected:
+        return ok(detail)
+    if all(map(_is_loopback, unexpected)):
+        return warning(f"{detail}: right on the Docker host only", _elsewhere(context))
     if all(map(_is_loopback, wanted)):
         return warning(
-            f"{seen}; dockerHostAddress is not set, so this cannot be compared",
+            f"{detail}; dockerHostAddress is not set, so this cannot be compared",
             "set dockerHostAddress to the address at which callers reach the Docker host",
         )
     if stack.behind_proxy:
         return warning(
-            f"{seen}, the stack's address is {', '.join(wanted)}",
+            f"{detail}, the stack's address is {', '.join(wanted)}",
             "right only if that is your own proxy before the stack",
         )
-    return failed(f"{seen}, not to {', '.join(wanted)}", _fix(context))
+    return failed(f"{detail}, not to {', '.join(wanted)}", _fix(context))
 
 
 def _leads(found: list[str]) -> str:

@@ -71,10 +71,10 @@ def _judge_guests(context: Context, outcomes: Mapping[str, Refused | Unreachable
     for outcome in outcomes.values():
         if isinstance(outcome, Unreachable):
             return _no_answer(context, outcome)
-    told = "; ".join(
+    closed_to = "; ".join(
         f"{who} ({outcome.condition})" for who, outcome in outcomes.items() if isinstance(outcome, Refused)
     )
-    return ok(f"a room stays closed to {told}")
+    return ok(f"a room stays closed to {closed_to}")
 
 
 async def check_moderator(context: Context) -> Result:
@@ -143,8 +143,8 @@ def _no_answer(context: Context, error: Exception) -> Result:
     )
 
 
-def _no_focus(context: Context, said: str) -> Result:
+def _no_focus(context: Context, answer: str) -> Result:
     return failed(
-        f"jicofo does not open a room ({said})",
+        f"jicofo does not open a room ({answer})",
         f"does jicofo run, signed in to prosody, with a bridge (see bridge)? {context.stack.logs('jicofo')}",
     )

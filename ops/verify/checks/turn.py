@@ -31,7 +31,7 @@ _OWN: Final = topology.COTURN
 
 @dataclass(frozen=True)
 class Server:
-    """One TURN URL, taken apart."""
+    """One TURN URL in its parts."""
 
     url: str
     host: str
@@ -52,8 +52,8 @@ class Server:
         return cls(url, host.strip("[]"), int(port or (5349 if tls else 3478)), tls, not tls and transport != "tcp")
 
     @classmethod
-    def told(cls, service: Service) -> Server | None:
-        """The same of what a client is told; None for what is no TURN server."""
+    def of_service(cls, service: Service) -> Server | None:
+        """The same of a service that prosody announces; None for what is no TURN server."""
         host = f"[{service.host}]" if ":" in service.host else service.host
         port = f":{service.port}" if service.port else ""
         transport = f"?transport={service.transport}" if service.transport else ""
@@ -69,8 +69,8 @@ class Server:
 class Fault:
     """Why a URL is of no use, and what to do about it."""
 
-    said: str
-    todo: str
+    detail: str
+    fix: str
 
 
 async def check(context: Context) -> Result:
@@ -81,21 +81,21 @@ async def check(context: Context) -> Result:
     turn = context.stack.turn
     if turn is None:
         return skipped("the stack has no TURN server")
-    services = await _told(context)
+    services = await _services(context)
     if services is not None:
         problem = _compare(context, turn, services)
         if problem is not None:
-            return failed(problem.said, problem.todo)
+            return failed(problem.detail, problem.fix)
     outcomes = await asyncio.gather(*(_attempt(context, turn, url, services) for url in turn.urls))
     for url, outcome in zip(turn.urls, outcomes, strict=True):
         if outcome is not None:
-            return failed(f"{url} {outcome.said}", outcome.todo)
+            return failed(f"{url} {outcome.detail}", outcome.fix)
     whose = "the stack's secret (prosody was not asked)" if services is None else "prosody's credential"
     return ok(f"{', '.join(turn.urls)}: a relay address each, by {whose}")
 
 
-async def _told(context: Context) -> list[Service] | None:
-    """What prosody tells a client of TURN; None where there is no sign-in, which other checks judge."""
+async def _services(context: Context) -> list[Service] | None:
+    """The TURN services that prosody announces to a client; None where there is no sign-in, which other checks judge."""
     stack, room = context.stack, new_room()
     if stack.tokens is None and stack.sign_in_required:
         return None
@@ -111,8 +111,8 @@ async def _told(context: Context) -> list[Service] | None:
 
 def _compare(context: Context, turn: Turn, services: list[Service]) -> Fault | None:
     """Whether clients are told of the stack's servers, and of no others."""
-    told = [one for one in map(Server.told, services) if one is not None]
-    places = {one.place for one in told}
+    offered = [one for one in map(Server.of_service, services) if one is not None]
+    places = {one.place for one in offered}
     wanted = [(url, Server.parse(url)) for url in turn.urls]
     missing = [url for url, one in wanted if one is not None and one.place not in places]
     if missing:
@@ -120,7 +120,7 @@ def _compare(context: Context, turn: Turn, services: list[Service]) -> Fault | N
             f"prosody does not tell clients of {', '.join(missing)}",
             f"has prosody the TURN settings (make outputs)? bring the stack up; {context.stack.logs('prosody')}",
         )
-    further = [one.url for one in told if one.place not in {own.place for _, own in wanted if own is not None}]
+    further = [one.url for one in offered if one.place not in {own.place for _, own in wanted if own is not None}]
     if further:
         return Fault(
             f"prosody tells clients of a server that is not configured: {', '.join(further)}",
@@ -142,23 +142,23 @@ async def _attempt(context: Context, turn: Turn, url: str, services: list[Servic
     try:
         relayed = await _allocate(context, server, username, password)
     except StunError as error:
-        said, todo = str(error), "look into the TURN server's log; its relay ports may be used up or shut"
+        detail, fix = str(error), "look into the TURN server's log; its relay ports may be used up or shut"
         if error.code in (401, 403, 438):
-            todo = "the secret is not the server's, or the clocks differ: bring the stack up, compare with timedatectl"
+            fix = "the secret is not the server's, or the clocks differ: bring the stack up, compare with timedatectl"
     except ssl.SSLCertVerificationError as error:
-        said = f"its certificate is not valid ({error.verify_message})"
-        todo = "give it the certificate of its host's name"
+        detail = f"its certificate is not valid ({error.verify_message})"
+        fix = "give it the certificate of its host's name"
     except Unresolved as error:
-        said, todo = str(error), f"give {server.host} a DNS record, or correct turnHost"
+        detail, fix = str(error), f"give {server.host} a DNS record, or correct turnHost"
     except WrongProtocol as error:
-        said = str(error)
-        todo = f"another server has TCP {server.port}, or it lacks {'its certificate' if server.tls else 'TCP'}: look into its log"
+        detail = str(error)
+        fix = f"another server has TCP {server.port}, or it lacks {'its certificate' if server.tls else 'TCP'}: look into its log"
     except (Unreachable, OSError, EOFError) as error:
-        said = str(error) if isinstance(error, Unreachable) else "no connection"
-        todo = f"does it run, and does the firewall let {'UDP' if server.udp else 'TCP'} {server.port} through?"
+        detail = str(error) if isinstance(error, Unreachable) else "no connection"
+        fix = f"does it run, and does the firewall let {'UDP' if server.udp else 'TCP'} {server.port} through?"
     else:
         return judge_relay(context.stack, relayed)
-    return Fault(f"gives no relay address: {said}", todo)
+    return Fault(f"gives no relay address: {detail}", fix)
 
 
 def judge_relay(stack: DeployedStack, relayed: str) -> Fault | None:
@@ -167,12 +167,12 @@ def judge_relay(stack: DeployedStack, relayed: str) -> Fault | None:
     if not known or ip in known:
         return None
     if _OWN in stack.containers:
-        todo = "dockerHostAddress is what clients know, behind NAT jvbBindAddress is the machine's own (docs/turn.md)"
+        fix = "dockerHostAddress is what clients know, behind NAT jvbBindAddress is the machine's own (docs/turn.md)"
     elif _is_inner(ip) and not all(map(_is_inner, known)):
-        todo = "tell the TURN server its outer address (coturn: external-ip)"
+        fix = "tell the TURN server its outer address (coturn: external-ip)"
     else:
         return None
-    return Fault(f"relays at {ip}, while clients know {', '.join(known)}", todo)
+    return Fault(f"relays at {ip}, while clients know {', '.join(known)}", fix)
 
 
 def _is_inner(address: str) -> bool:
@@ -183,8 +183,8 @@ def _is_inner(address: str) -> bool:
 def _credential(context: Context, turn: Turn, server: Server, services: list[Service] | None) -> tuple[str, str]:
     """User name and password: those that prosody hands out, else time-limited ones of the stack's secret."""
     for one in services or ():
-        told = Server.told(one)
-        if told is not None and told.place == server.place:
+        offered = Server.of_service(one)
+        if offered is not None and offered.place == server.place:
             return one.username, one.password
     username = f"{int(time.time()) + TOKEN_SECONDS}:verify"
     digest = hmac.digest(turn.secret.encode(), username.encode(), hashlib.sha1)
