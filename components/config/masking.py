@@ -11,7 +11,10 @@ from typing import Final
 CREDENTIALS: Final = "a value with credentials"
 TOKEN: Final = "a link with a token"
 
-_USERINFO: Final = re.compile(r"://[^@]*@|[^\s:@]+:[^@]*@|://[^/?#\s]*%40|[^\s:@/]+:[^\s@/]*%40")
+_USERINFO: Final = re.compile(
+    r"://[^@]*@|(?<![^\s:@])[^\s:@]+:[^@]*@|://[^/?#\s]*%40|(?<![^\s:@/])[^\s:@/]+:[^\s@/]*%40"
+)
+"""A name is looked for where a word begins: from each of its letters on, a long text would take its length squared."""
 _HARMLESS: Final = re.compile(r"\bssh://[^:@/\s,;?#%]+@(?=[^@]*$)|^\s*mailto:[^:@\s]+@(?=[^@]*$)", re.IGNORECASE)
 """A user name alone where none is a secret."""
 _NAMED: Final = re.compile(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ops.errors import OpsError
 from ops.project import scalars, stackfile
 from tests.scalars import SCALARS
+from tests.tables import each
 
 PROJECT = {"name": "videobackend"}
 TAKEN = {written: text for written, text in SCALARS.items() if text is not None}
@@ -31,27 +32,32 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(REFUSED) >= 30
 
 
-@pytest.mark.parametrize("written", TAKEN)
-def test_a_scalar_that_all_readers_take_alike_is_taken(tmp_path: Path, written: str) -> None:
-    assert config(tmp_path, f"config:\n  jwtAppId: {written}\n") == {"videobackend:jwtAppId": TAKEN[written]}
+def test_a_scalar_that_all_readers_take_alike_is_taken(tmp_path: Path) -> None:
+    def check(written: str, text: str) -> None:
+        assert config(tmp_path, f"config:\n  jwtAppId: {written}\n") == {"videobackend:jwtAppId": text}
+
+    each(TAKEN.items(), check)
 
 
-@pytest.mark.parametrize("written", REFUSED)
 @pytest.mark.parametrize("place", ["config:\n  jwtAppId: {}\n", "config:\n  docker:sshOpts:\n    - {}\n"])
-def test_a_scalar_that_readers_take_differently_is_refused_with_its_line(
-    tmp_path: Path, written: str, place: str
-) -> None:
+def test_a_scalar_that_readers_take_differently_is_refused_with_its_line(tmp_path: Path, place: str) -> None:
     line = place.count("\n")
-    with pytest.raises(OpsError, match=rf"^Pulumi\.dev\.yaml:{line}: .*: write .+$"):
-        config(tmp_path, place.format(written))
+
+    def check(written: str) -> None:
+        with pytest.raises(OpsError, match=rf"^Pulumi\.dev\.yaml:{line}: .*: write .+$"):
+            config(tmp_path, place.format(written))
+
+    each(((one,) for one in REFUSED), check)
 
 
-@pytest.mark.parametrize("written", [one for one in REFUSED if one[0] not in "\"'!"])
-def test_what_the_refusal_proposes_can_be_typed_as_it_stands(tmp_path: Path, written: str) -> None:
-    with pytest.raises(OpsError) as refused:
-        config(tmp_path, f"config:\n  jwtAppId: {written}\n")
-    proposal = re.findall(r'"[^"]*"', str(refused.value))[-1]
-    assert config(tmp_path, f"config:\n  jwtAppId: {proposal}\n") == {"videobackend:jwtAppId": written}
+def test_what_the_refusal_proposes_can_be_typed_as_it_stands(tmp_path: Path) -> None:
+    def check(written: str) -> None:
+        with pytest.raises(OpsError) as refused:
+            config(tmp_path, f"config:\n  jwtAppId: {written}\n")
+        proposal = re.findall(r'"[^"]*"', str(refused.value))[-1]
+        assert config(tmp_path, f"config:\n  jwtAppId: {proposal}\n") == {"videobackend:jwtAppId": written}
+
+    each(((one,) for one in REFUSED if one[0] not in "\"'!"), check)
 
 
 @pytest.mark.parametrize(("written", "meant"), [("yes", "true"), ("On", "true"), ("no", "false"), ("off", "false")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zoneinfo
 from typing import Any, NoReturn
@@ -12,15 +13,12 @@ from components.config import checks
 from components.config.addresses import PublicUrl
 from components.config.checks import Invalid
 from components.config.keys import KEYS
+from tests.tables import each
 from tests.unit.given import BAD, GOOD
 
 
-def cases(table: dict[str, list[tuple[str, Any]]]) -> list[Any]:
-    return [
-        pytest.param(name, text, expected, id=f"{name}-{number}")
-        for name, pairs in table.items()
-        for number, (text, expected) in enumerate(pairs)
-    ]
+def rows(table: dict[str, list[tuple[str, Any]]]) -> list[tuple[str, str, Any]]:
+    return [(name, text, expected) for name, pairs in table.items() for text, expected in pairs]
 
 
 def test_every_key_has_good_and_bad_values_to_try() -> None:
@@ -30,16 +28,20 @@ def test_every_key_has_good_and_bad_values_to_try() -> None:
     assert all(BAD.values())
 
 
-@pytest.mark.parametrize(("name", "text", "expected"), cases(GOOD))
-def test_a_good_value_is_taken(name: str, text: str, expected: Any) -> None:
-    assert KEYS[name].check(text) == expected
+def test_a_good_value_is_taken() -> None:
+    def check(name: str, text: str, expected: Any) -> None:
+        assert KEYS[name].check(text) == expected
+
+    each(rows(GOOD), check)
 
 
-@pytest.mark.parametrize(("name", "text", "allowed"), cases(BAD))
-def test_a_bad_value_is_refused_with_what_is_allowed(name: str, text: str, allowed: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        KEYS[name].check(text)
-    assert allowed in refused.value.allowed
+def test_a_bad_value_is_refused_with_what_is_allowed() -> None:
+    def check(name: str, text: str, allowed: str) -> None:
+        with pytest.raises(Invalid) as refused:
+            KEYS[name].check(text)
+        assert allowed in refused.value.allowed
+
+    each(rows(BAD), check)
 
 
 def test_a_machine_without_a_zone_list_takes_the_same_zones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,37 +199,36 @@ PROPOSED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "text", "proposed"), PROPOSED)
-def test_the_fix_says_what_was_meant_and_can_be_typed(name: str, text: str, proposed: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        KEYS[name].check(text)
-    assert refused.value.example == proposed
+def test_the_fix_says_what_was_meant_and_can_be_typed() -> None:
+    def check(name: str, text: str, proposed: str) -> None:
+        with pytest.raises(Invalid) as refused:
+            KEYS[name].check(text)
+        assert refused.value.example == proposed
+        if proposed and not re.search("[A-Z]{4}", proposed):
+            KEYS[name].check(proposed)
+
+    each(PROPOSED, check)
 
 
-@pytest.mark.parametrize(
-    ("name", "proposed"), [(name, it) for name, _, it in PROPOSED if it and not re.search("[A-Z]{4}", it)]
-)
-def test_what_is_proposed_is_taken(name: str, proposed: str) -> None:
-    KEYS[name].check(proposed)
-
-
-@pytest.mark.parametrize("name", [name for name, key in KEYS.items() if not key.secret])
-@pytest.mark.parametrize(
-    "text", ["https", "x y", "?", "99999999", "svc:hunter2", "https://", "a,b;c", "0.0.0.0:443", "none", " off ", "-1"]
-)
-def test_no_refusal_proposes_the_default_or_what_it_refuses(name: str, text: str) -> None:
+def test_no_refusal_proposes_the_default_or_what_it_refuses() -> None:
     """Words to fill in are in capitals; the rest derives from the text itself."""
-    try:
-        KEYS[name].check(text)
-    except Invalid as refused:
-        proposed = refused.example
-    else:
-        return
-    derived = {"0": "false", "-1": "true"}
-    assert not proposed or proposed != KEYS[name].default or proposed == derived.get(text) or "false" in proposed
-    assert "//https" not in proposed
-    if proposed and not re.search("[A-Z]{4}", proposed):
-        KEYS[name].check(proposed)
+
+    def check(name: str, text: str) -> None:
+        try:
+            KEYS[name].check(text)
+        except Invalid as refused:
+            proposed = refused.example
+        else:
+            return
+        derived = {"0": "false", "-1": "true"}
+        assert not proposed or proposed != KEYS[name].default or proposed == derived.get(text) or "false" in proposed
+        assert "//https" not in proposed
+        if proposed and not re.search("[A-Z]{4}", proposed):
+            KEYS[name].check(proposed)
+
+    plain = [name for name, key in KEYS.items() if not key.secret]
+    words = ["https", "x y", "?", "99999999", "svc:hunter2", "https://", "a,b;c", "0.0.0.0:443", "none", " off ", "-1"]
+    each(itertools.product(plain, words), check)
 
 
 REMOVED = [
@@ -250,27 +251,27 @@ REMOVED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "text"), REMOVED)
-def test_what_stands_for_none_has_to_go_and_switches_nothing_on(name: str, text: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        KEYS[name].check(text)
-    assert refused.value.remove
+def test_what_stands_for_none_has_to_go_and_switches_nothing_on() -> None:
+    def check(name: str, text: str) -> None:
+        with pytest.raises(Invalid) as refused:
+            KEYS[name].check(text)
+        assert refused.value.remove
+
+    each(REMOVED, check)
 
 
-@pytest.mark.parametrize("name", KEYS)
-def test_the_default_and_the_example_are_good_values(name: str) -> None:
-    """The example stands in the command that fixes a wrong value."""
-    key = KEYS[name]
-    assert key.secret or key.example, "every plain key has an example"
-    for text in filter(None, (key.default, key.example)):
-        key.check(text)
+def test_the_default_and_the_example_are_good_values() -> None:
+    """The example stands in the command that fixes a wrong value; a secret key has neither."""
+    for name, key in KEYS.items():
+        if key.secret:
+            assert key.default == key.example == "", name
+        else:
+            assert key.example, f"{name}: every plain key has an example"
+    each([(name, text) for name, key in KEYS.items() for text in (key.default, key.example) if text], takes)
 
 
-@pytest.mark.parametrize("name", KEYS)
-def test_a_secret_key_has_neither_default_nor_example(name: str) -> None:
-    if KEYS[name].secret:
-        assert KEYS[name].default == ""
-        assert KEYS[name].example == ""
+def takes(name: str, text: str) -> None:
+    KEYS[name].check(text)
 
 
 @pytest.mark.parametrize("name", [name for name, key in KEYS.items() if key.secret])
