@@ -1,6 +1,6 @@
 """Any text at all in a stack file gives Settings, or one clear message; never another exception, never a secret.
 
-`FUZZ=50 pytest tests/ops/test_fuzz.py` looks fifty times as long.
+`FUZZ=50 pytest tests/ops/test_fuzz.py` looks fifty times as long; `.ci/run` ten times.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_any_text_in_a_stack_file(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: videobackend\n")
     place = StackState("dev", tmp_path, embedded=True)
 
-    @settings(max_examples=300 * TIMES, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=120 * TIMES, suppress_health_check=[HealthCheck.too_slow])
     @given(text=texts())
     def run(text: str) -> None:
         place.tracked.write_text(text, encoding="utf-8", newline="")
@@ -136,7 +136,7 @@ def test_any_text_in_a_stack_file(tmp_path: Path) -> None:
             _readable(str(error), "")  # a line for each fault
 
     run()
-    assert min(seen[end] for end in ("accepted", "refused settings", "refused file")) >= 15, seen
+    assert min(seen[end] for end in ("accepted", "refused settings", "refused file")) >= 6, seen
 
 
 def _readable(message: str, forbidden: str) -> None:

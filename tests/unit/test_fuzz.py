@@ -1,6 +1,6 @@
 """Any configuration at all gives Settings, or one clear message; never another exception, never a secret.
 
-`FUZZ=50 pytest tests/unit/test_fuzz.py` looks fifty times as long.
+`FUZZ=50 pytest tests/unit/test_fuzz.py` looks fifty times as long; `.ci/run` ten times.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def readable(message: str, problems: int) -> None:
     assert sum(line.startswith(("    problem: ", "    allowed: ")) for line in lines) >= problems
 
 
-@settings(max_examples=80 * TIMES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40 * TIMES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=WILD, secrets=GIVEN_SECRETS, encrypted=ENCRYPTED_KEYS)
 def test_wild_configurations(
     values: dict[str, str], secrets: dict[str, str], encrypted: set[str], seen: Counter[str]
@@ -151,36 +151,25 @@ def test_wild_configurations(
 def test_configurations_that_are_nearly_right(seen: Counter[str]) -> None:
     """Both must happen often, or this would prove nothing."""
 
-    @settings(max_examples=150 * TIMES, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=60 * TIMES, suppress_health_check=[HealthCheck.too_slow])
     @given(values=CLOSE)
     def run(values: dict[str, str]) -> None:
         judge(values, set(SECRETS), seen)
 
     run()
-    assert seen["accepted"] >= 10
-    assert seen["refused"] >= 30
+    assert seen["accepted"] >= 4
+    assert seen["refused"] >= 12
 
 
 @pytest.mark.parametrize("name", sorted(KEYS))
 def test_near_misses_of_one_key(name: str, seen: Counter[str]) -> None:
+    """The normal form of a value is its own normal form, too: nothing is left that a second reader would still change."""
     companions = {"dnsZoneId": {"dnsZone": "example.org"}}.get(name, {})
 
-    @settings(max_examples=12 * TIMES)
+    @settings(max_examples=8 * TIMES)
     @given(text=near_misses(name))
     def run(text: str) -> None:
         judge({**companions, name: text}, set(SECRETS), seen)
-
-    run()
-    assert seen.total() >= 5
-
-
-@pytest.mark.parametrize("name", sorted(KEYS))
-def test_what_is_passed_on_is_what_was_checked(name: str) -> None:
-    """The normal form of a value is its own normal form: nothing is left that a second reader would still change."""
-
-    @settings(max_examples=25 * TIMES)
-    @given(text=near_misses(name))
-    def run(text: str) -> None:
         try:
             value = KEYS[name].check(text)
         except Invalid:
@@ -188,6 +177,7 @@ def test_what_is_passed_on_is_what_was_checked(name: str) -> None:
         assert KEYS[name].check(as_text(value)) == value
 
     run()
+    assert seen.total() >= 4
 
 
 def as_text(value: object) -> str:
