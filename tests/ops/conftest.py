@@ -13,6 +13,7 @@ import pytest
 from ops import __main__, preflight
 from ops.project import stackfile
 from tests.ops.cli import PULUMI, Ops, docker, free_port
+from tests.ops.docker_command import Docker
 from tests.ops.played import play
 from tests.ops.project import Project
 
@@ -63,3 +64,17 @@ def ready(project: Project) -> Project:
     project.stack("dev", text)
     project.stack("team", text)
     return project
+
+
+@pytest.fixture(name="docker")
+def docker_of_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """A `docker` that runs the given Python lines; `words` are its arguments after the host."""
+
+    def install(lines: str) -> None:
+        path = tmp_path / "docker"
+        path.write_text(f"#!{sys.executable}\nimport sys\nwords = sys.argv[3:]\n{lines}\n")
+        path.chmod(0o755)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    play(monkeypatch, tmp_path)
+    return install

@@ -1,84 +1,20 @@
+"""The checks before an `up`: Docker, images, addresses and examples."""
+
 from __future__ import annotations
 
 import dataclasses
-import re
 import socket
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from components.config.problems import shell
-from components.config.settings import Settings
 from ops import preflight
-from ops.errors import OpsError
 from ops.preflight import images
 from ops.preflight.images import registry_of
-from tests.ops.played import play
+from tests.ops.docker_command import Docker, at_host, refused
 from tests.values import load
-
-Docker = Callable[[str], None]
-
-
-@pytest.fixture
-def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
-    """A `docker` that runs the given Python lines; `words` are its arguments after the host."""
-
-    def install(lines: str) -> None:
-        path = tmp_path / "docker"
-        path.write_text(f"#!{sys.executable}\nimport sys\nwords = sys.argv[3:]\n{lines}\n")
-        path.chmod(0o755)
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    play(monkeypatch, tmp_path)
-    return install
-
-
-def _free_ports(count: int, kind: int = socket.SOCK_STREAM) -> list[int]:
-    probes = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
-@pytest.fixture
-def on_loopback() -> Settings:
-    """Settings whose published ports are free ones of the loopback address."""
-    http, https = _free_ports(2)
-    (media,) = _free_ports(1, socket.SOCK_DGRAM)
-    return load(
-        httpPort=str(http),
-        httpsPort=str(https),
-        jvbPort=str(media),
-        bindAddress="127.0.0.1",
-        jvbBindAddress="127.0.0.1",
-    )
-
-
-@pytest.fixture
-def taken(on_loopback: Settings, request: pytest.FixtureRequest) -> Iterator[None]:
-    """One of those ports held by a socket of this process."""
-    kind, port = {
-        "https": (socket.SOCK_STREAM, on_loopback.https_port),
-        "media": (socket.SOCK_DGRAM, on_loopback.jvb_port),
-    }[request.param]
-    with socket.socket(socket.AF_INET, kind) as holder:
-        holder.bind(("127.0.0.1", port))
-        if kind == socket.SOCK_STREAM:
-            holder.listen()
-        yield
-
-
-def _refused(check: Callable[[], object]) -> str:
-    with pytest.raises(OpsError) as caught:
-        check()
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 def test_docker_that_answers_is_fine(docker: Docker) -> None:
@@ -94,157 +30,32 @@ def test_docker_is_asked_at_the_stacks_own_host(docker: Docker, tmp_path: Path) 
 
 def test_a_daemon_that_is_down_is_told_from_a_user_who_may_not(docker: Docker) -> None:
     docker("sys.exit('Cannot connect to the Docker daemon at unix:///d. Is the docker daemon running?')")
-    assert "systemctl start docker" in _refused(lambda: preflight.check_docker(load()))
+    assert "systemctl start docker" in refused(lambda: preflight.check_docker(load()))
     docker("sys.exit('permission denied while trying to connect to the Docker daemon socket')")
-    assert "usermod -aG docker" in _refused(lambda: preflight.check_docker(load()))
-
-
-def _at(host: str) -> Settings:
-    return dataclasses.replace(load(), docker_url=host)
+    assert "usermod -aG docker" in refused(lambda: preflight.check_docker(load()))
 
 
 def test_a_docker_host_that_is_stored_encrypted_cannot_be_asked_from_here(docker: Docker) -> None:
     docker("sys.exit('there is no such host')")
-    encrypted = dataclasses.replace(_at("ssh://[secret]"), docker_secrets=frozenset({"host"}))
+    encrypted = dataclasses.replace(at_host("ssh://[secret]"), docker_secrets=frozenset({"host"}))
     assert preflight.check_docker(encrypted) is False
 
 
 def test_a_remote_host_that_is_down_is_named(docker: Docker) -> None:
     docker("sys.exit('ssh: connect to host box port 22: No route to host')")
-    message = _refused(lambda: preflight.check_docker(_at("ssh://me@box")))
+    message = refused(lambda: preflight.check_docker(at_host("ssh://me@box")))
     assert "ssh://me@box does not answer: ssh: connect to host box port 22: No route to host" in message
 
 
 def test_docker_that_is_not_installed_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "Docker is not installed" in _refused(lambda: preflight.check_docker(_at(f"unix://{tmp_path}/none")))
+    assert "Docker is not installed" in refused(lambda: preflight.check_docker(at_host(f"unix://{tmp_path}/none")))
 
 
 def test_a_socket_without_the_client_is_enough_for_pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "socket").touch()
-    assert preflight.check_docker(_at(f"unix://{tmp_path}/socket")) is False
-
-
-@pytest.mark.parametrize(("taken", "expected"), [("https", "httpsPort"), ("media", "jvbPort")], indirect=["taken"])
-@pytest.mark.usefixtures("taken")
-def test_an_occupied_port_is_named_with_its_key_and_how_to_find_who_has_it(
-    docker: Docker, on_loopback: Settings, expected: str
-) -> None:
-    docker("")
-    message = _refused(lambda: preflight.check_ports(on_loopback, "dev", shell))
-    assert f"({expected}) is taken by another program" in message
-    assert "ss --listening" in message
-
-
-def test_all_ports_that_are_taken_are_named_at_once_with_the_commands_that_choose_free_ones(
-    docker: Docker, on_loopback: Settings
-) -> None:
-    https, media = on_loopback.https_port, on_loopback.jvb_port
-    url = dataclasses.replace(on_loopback.public_url, port=https)
-    settings = dataclasses.replace(on_loopback, public_url=url)
-    docker(_running("", "shop", f"127.0.0.1:{https}-{https + 1}->443-444/tcp, 127.0.0.1:{media}->1/udp"))
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as holder:
-        holder.bind(("127.0.0.1", on_loopback.http_port))
-        message = _refused(lambda: preflight.check_ports(settings, "dev", shell))
-    for key, port, kind in (
-        ("httpPort", on_loopback.http_port, "TCP"),
-        ("httpsPort", https, "TCP"),
-        ("jvbPort", media, "UDP"),
-    ):
-        assert f"{kind} port {port} ({key}) is taken by" in message
-    found = dict(re.findall(r"set (\w+) (\S+)", message))
-    assert set(found) == {"httpPort", "httpsPort", "jvbPort", "publicUrl"}
-    assert found["publicUrl"] == f"https://{url.host}:{found['httpsPort']}"
-    assert int(found["httpsPort"]) > https + 1, "the next one is the container's, too"
-
-
-def test_a_stack_whose_certificate_is_fetched_is_not_told_to_leave_port_80(docker: Docker) -> None:
-    settings = load(
-        publicUrl="https://video.mysite.org", httpPort="80", httpsPort="443", letsencryptEmail="a@video.mysite.org"
-    )
-    docker(_running("", "shop", "0.0.0.0:80->80/tcp, 0.0.0.0:443->443/tcp"))
-    message = _refused(lambda: preflight.check_ports(settings, "dev", shell))
-    assert "set httpPort" not in message
-    assert re.search(r"set httpsPort (84[4-9]\d|8[5-9]\d\d) && set publicUrl https://video\.mysite\.org:\d+$", message)
-
-
-def test_free_ports_are_fine(docker: Docker, on_loopback: Settings) -> None:
-    docker("")
-    preflight.check_ports(on_loopback, "dev", shell)
-
-
-def _running(label: str, name: str, ports: str) -> str:
-    return f"print({f'{label}{chr(9)}{name}{chr(9)}{ports}'!r})"
-
-
-@pytest.mark.parametrize("taken", ["https"], indirect=True)
-@pytest.mark.usefixtures("taken")
-def test_the_stacks_own_container_may_hold_its_port(docker: Docker, on_loopback: Settings) -> None:
-    port = on_loopback.https_port
-    docker(_running("dev", "videobackend-dev-web", f"127.0.0.1:{port}->8443/tcp, [::1]:{port}->8443/tcp"))
-    preflight.check_ports(on_loopback, "dev", shell)
-
-
-def test_another_container_that_holds_a_port_is_named(docker: Docker, on_loopback: Settings) -> None:
-    port = on_loopback.https_port
-    docker(_running("", "shop", f"0.0.0.0:{port - 1}-{port + 1}->8000-8002/tcp"))
-    message = _refused(lambda: preflight.check_ports(on_loopback, "dev", shell))
-    assert f"TCP port {port} (httpsPort) is taken by the container shop" in message
-
-
-@pytest.fixture
-def with_turn(on_loopback: Settings) -> Settings:
-    """Those settings with a TURN server on free ports of the loopback address."""
-    turn, turns = _free_ports(2)
-    return load(
-        httpPort=str(on_loopback.http_port),
-        httpsPort=str(on_loopback.https_port),
-        jvbPort=str(on_loopback.jvb_port),
-        bindAddress="127.0.0.1",
-        jvbBindAddress="127.0.0.1",
-        dockerHostAddress="192.0.2.10",
-        turn="embedded",
-        turnPort=str(turn),
-        turnsPort=str(turns),
-    )
-
-
-def test_free_ports_are_fine_for_turn_too(docker: Docker, with_turn: Settings) -> None:
-    docker("")
-    preflight.check_ports(with_turn, "dev", shell)
-
-
-@pytest.mark.parametrize(
-    ("key", "kind"),
-    [("turnPort", socket.SOCK_STREAM), ("turnPort", socket.SOCK_DGRAM), ("turnsPort", socket.SOCK_STREAM)],
-)
-def test_a_port_of_turn_which_shares_the_hosts_network_is_checked_unless_coturn_runs(
-    docker: Docker, with_turn: Settings, key: str, kind: int
-) -> None:
-    port = {"turnPort": with_turn.turn_port, "turnsPort": with_turn.turns_port}[key]
-    with socket.socket(socket.AF_INET, kind) as holder:
-        holder.bind(("127.0.0.1", port))
-        if kind == socket.SOCK_STREAM:
-            holder.listen()
-        docker("")
-        assert f"port {port} ({key}) is taken by another program" in _refused(
-            lambda: preflight.check_ports(with_turn, "dev", shell)
-        )
-        docker("if 'label=videobackend.role=coturn' in words: print('4f5e6d7c8b9a')")
-        preflight.check_ports(with_turn, "dev", shell)
-
-
-def test_the_ports_of_a_remote_host_are_not_this_machines(docker: Docker) -> None:
-    docker("sys.exit('not to be asked')")
-    preflight.check_ports(_at("ssh://me@box"), "dev", shell)
-
-
-def test_an_address_of_another_machine_cannot_be_bound(docker: Docker) -> None:
-    docker("")
-    elsewhere = load(bindAddress="203.0.113.77")
-    message = _refused(lambda: preflight.check_ports(elsewhere, "dev", shell))
-    assert "203.0.113.77 is no address of this machine" in message
+    assert preflight.check_docker(at_host(f"unix://{tmp_path}/socket")) is False
 
 
 def _no_names(*_: object, **__: object) -> Sequence[object]:
@@ -266,7 +77,7 @@ def test_a_registry_that_cannot_be_resolved_is_named_with_the_images_that_are_wa
     def check() -> None:
         preflight.check_images(settings, shell)
 
-    message = _refused(check)
+    message = refused(check)
     assert message.startswith(
         "ghcr.example.net:5000 cannot be resolved; name a mirror of it (set imageRegistry HOST/PATH)"
     )
@@ -274,7 +85,7 @@ def test_a_registry_that_cannot_be_resolved_is_named_with_the_images_that_are_wa
     assert "coturn/coturn:" not in message, "that registry is found"
     assert "no network" not in message
     monkeypatch.setattr(images, "lan_address", lambda: None)
-    assert "this machine has no network" in _refused(check)
+    assert "this machine has no network" in refused(check)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +120,7 @@ def test_images_of_another_docker_host_are_not_looked_up_on_this_machine(
 ) -> None:
     docker("sys.exit('not to be asked')")
     monkeypatch.setattr(socket, "getaddrinfo", _no_names)
-    preflight.check_images(_at("ssh://me@box"), shell)
+    preflight.check_images(at_host("ssh://me@box"), shell)
     preflight.check_images(dataclasses.replace(load(), docker={"context": "box"}), shell)
 
 
@@ -326,32 +137,7 @@ def test_images_of_another_docker_host_are_not_looked_up_on_this_machine(
 def test_this_machine_is_the_docker_host_where_a_socket_leads_there_and_no_context(
     host: str, options: dict[str, str], here: bool
 ) -> None:
-    assert preflight.is_local(dataclasses.replace(_at(host), docker=options)) is here
-
-
-@pytest.mark.parametrize(
-    ("published", "obstacle"),
-    [
-        ("127.0.0.1:{0}->80/tcp", True),
-        ("0.0.0.0:{0}->80/tcp", True),
-        ("127.0.0.1:{1}-{0}->80-82/tcp", True),
-        ("127.0.0.1:{1}-{2}->80-81/tcp", False),
-        ("127.0.0.1:{3}-{4}->80-81/tcp", False),
-        ("127.0.0.2:{0}->80/tcp", False),
-        (":::{0}->80/tcp", False),
-        ("[::]:{0}->80/tcp", False),
-        ("127.0.0.1:{0}->80/udp", False),
-    ],
-)
-def test_a_container_is_an_obstacle_only_with_the_same_port_at_the_same_address(
-    docker: Docker, on_loopback: Settings, published: str, obstacle: bool
-) -> None:
-    port = on_loopback.https_port
-    docker(_running("", "shop", published.format(port, port - 2, port - 1, port + 1, port + 2)))
-    if obstacle:
-        assert "taken by the container shop" in _refused(lambda: preflight.check_ports(on_loopback, "dev", shell))
-    else:
-        preflight.check_ports(on_loopback, "dev", shell)
+    assert preflight.is_local(dataclasses.replace(at_host(host), docker=options)) is here
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ops.verify.deployed import DeployedStack
 from tests.prosody.configuration import Broker as BrokerSettings
 from tests.prosody.configuration import Setup
 from tests.prosody.servers import Installation, free_port
+from tests.verify.docker_stand_in import docker_stand_in, jicofo_statistics
 from tests.verify.outputs import HOST, outputs
 from tests.verify.servers import (
     Bridge,
@@ -22,8 +23,6 @@ from tests.verify.servers import (
     Nginx,
     Site,
     XmppServer,
-    docker_stand_in,
-    jicofo_statistics,
 )
 
 TURN_SECRET = "turn-secret-5d41402abc4b2a76b9719d911017c592"
