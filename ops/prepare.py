@@ -11,7 +11,7 @@ import functools
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,8 +65,6 @@ def prepare_up(stack_state: StackState, command: str) -> Prepared:
         settings = preflight.check_all(stack_state, tracked, content, own=False)
         write_copy(stack_state, content, dropped)
     warnings = [*preflight.address_warnings(settings)]
-    if command == "preview":
-        warnings += _examples(stack_state, content, here)
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
     docker = DockerCli.of(settings)
@@ -124,15 +122,6 @@ def deployment_of(stack_state: StackState, cli: Path) -> Deployment:
     if run.returncode:
         return Deployment()  # what is wrong, the CLI says when it is called for good
     return Deployment.of(json.loads(run.stdout).get("deployment") or {})
-
-
-def _examples(stack_state: StackState, content: Mapping[str, Any], here: Sequence[str]) -> Iterator[str]:
-    """Why an `up` would refuse what a preview may have: values of the documentation."""
-    project = stackfile.read_project(stack_state.root)
-    values = stackfile.engine_config(content, project).values
-    for one in preflight.examples(values, str(project["name"])):
-        if one.key != ADDRESS or str(one.given) not in map(repr, here):
-            yield f"{one.key} is {one.given}, an example of the documentation: up refuses it"
 
 
 def _with_docker_host(stack_state: StackState, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ hold beforehand `prepare`'s. Does nothing that plain `pulumi` and `docker` could
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -20,10 +21,10 @@ from typing import Any, Final
 from components.config import rules
 from components.config.suggestions import nearest
 from components.stack import services
-from ops import prepare, running
+from ops import preflight, prepare, running
 from ops.errors import OpsError
 from ops.prepare import Prepared
-from ops.project import checkpoint, engine, local_copy, stackfile, state
+from ops.project import checkpoint, engine, fixes, local_copy, stackfile, state
 from ops.project.fixes import make
 from ops.project.state import DIRECTORY, StackState
 
@@ -51,11 +52,7 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
     else:
         prepared = prepare.prepare_up(stack_state, command)
     cli = engine.find_cli(stack_state)
-    engine.check_plugins(stack_state, cli, os.environ)
-    if stack_state.embedded:
-        engine.initialise(stack_state, cli, os.environ)
-        for line in checkpoint.release_locks(stack_state):
-            print(line, flush=True)
+    _open(stack_state, cli, command)
     arguments = [command, *_where(stack_state)]
     if command == "up" and prepared is not None:
         arguments += _repair(stack_state, cli, prepared)
@@ -70,6 +67,17 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
     if code == 0 and command == "destroy" and stack_state.embedded:
         print(_after_destroy(stack_state))
     return code
+
+
+def _open(stack_state: StackState, cli: Path, command: str) -> None:
+    """Makes the state ready for the engine. Raises OpsError where it could not read the configuration."""
+    engine.check_plugins(stack_state, cli, os.environ)
+    if stack_state.embedded:
+        engine.initialise(stack_state, cli, os.environ)
+        for line in checkpoint.release_locks(stack_state):
+            print(line, flush=True)
+    if command != "destroy":
+        preflight.check_encrypted_values(stack_state, cli, functools.partial(fixes.config_words, stack_state))
 
 
 def _where(stack_state: StackState) -> list[str]:

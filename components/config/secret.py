@@ -11,6 +11,10 @@ ENCRYPTED: Final = "\x00encrypted\x00"
 the engine hands over can pass for it: every secret's check refuses control characters."""
 
 
+ENCRYPTED_URL: Final = "ssh://encrypted.invalid"
+"""The same for a URL, whose shape is checked."""
+
+
 @dataclass(frozen=True)
 class Secret:
     """A secret of the operator's own; None in it where the stack file's value was not decrypted."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.config import rules
+from components.config import examples, rules
 from components.config.load import load_all
 from components.config.problems import SettingsError
 from components.config.providers import CLOUDFLARE_TOKEN
@@ -85,11 +85,8 @@ def run(stack: str, *, form: str) -> int:
     if form in ("screen", "mermaid"):
         from ops.plan import drawing, screen
 
-        examples = [
-            f"{one.key} is {one.given}, an example of the documentation: up refuses it"
-            for one in preflight.examples(source.config.values, source.project)
-        ]
-        warnings = [*rules.warnings(settings), *source.warnings, *examples]
+        own = map(examples.warning, preflight.examples(source.config, source.project))
+        warnings = [*rules.warnings(settings), *source.warnings, *own]
         if form == "screen":
             print(screen.render(settings, warnings))
             return 0

@@ -5,6 +5,7 @@ through its CLI; where that is missing, Pulumi's own messages must do.
 """
 
 from ops.preflight.docker import check_docker, current_docker_host, is_local
+from ops.preflight.encrypted_values import check_encrypted_values
 from ops.preflight.images import check_images
 from ops.preflight.machine import address_warnings, lan_address
 from ops.preflight.ports import check_ports
@@ -14,6 +15,7 @@ __all__ = [
     "address_warnings",
     "check_all",
     "check_docker",
+    "check_encrypted_values",
     "check_images",
     "check_ports",
     "check_settings",

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
+from components.config.examples import examples as of_documentation
 from components.config.load import load_all, misplaced
 from components.config.problems import Problem, SettingsError
 from components.config.settings import Settings
 from ops.project import fixes, stackfile
+from ops.project.stackfile import StackConfig
 from ops.project.state import StackState
-
-_EXAMPLE_NAME: Final = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org|edu))?|invalid)", re.IGNORECASE)
-"""RFC 2606, RFC 6761."""
-_EXAMPLE_NETWORKS: Final = tuple(
-    ipaddress.ip_network(one)
-    for one in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
-)
-"""RFC 5737, RFC 3849, RFC 9637."""
-_LEADING: Final = (
-    "publicUrl",
-    "dockerHostAddress",
-    "letsencryptEmail",
-    "letsencryptAcmeServer",
-    "turnHost",
-    "rabbitUrl",
-    "dnsZone",
-    "dnsZoneId",
-    "imageRegistry",
-    "stunServers",
-    "docker:host",
-)
-"""Keys of values that lead somewhere."""
-_EXAMPLE_ID: Final = "0123456789abcdef0123456789abcdef"
 
 
 def check_settings(stack: str, content: Mapping[str, Any], root: Path) -> Settings:
@@ -75,7 +51,7 @@ def check_all(
     problems += placeholders(stackfile.namespaced(content, name), name)
     if own:
         here = {repr(one) for one in found}
-        candidates = examples(stackfile.engine_config(content, project).values, name)
+        candidates = examples(stackfile.engine_config(content, project), name)
         problems += [one for one in candidates if one.key != "dockerHostAddress" or one.given not in here]
     try:
         settings = check_settings(stack_state.stack, content, stack_state.root)
@@ -97,34 +73,7 @@ def placeholders(config: Mapping[str, Any], project: str) -> list[Problem]:
     ]
 
 
-def examples(values: Mapping[str, str], project: str) -> list[Problem]:
-    """Values of the documentation, which lead nowhere: fit for a plan, not for an `up`.
-
-    Args:
-        values: configuration values by key with namespace, as text.
-        project: namespace of the project's keys.
-    """
-    allowed = "your own: this is an example of the documentation, which leads nowhere"
-    return [
-        Problem(key, repr(part), allowed)
-        for key in _LEADING
-        for part in map(str.strip, values.get(stackfile.full_key(key, project), "").split(","))
-        if part != stackfile.SHAPED.get(key) and _is_example(part)
-    ]
-
-
-def _is_example(value: str) -> bool:
-    if value == _EXAMPLE_ID:
-        return True
-    url = value if "://" in value else f"any://{value.rpartition('@')[2].partition('#')[0]}"
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        host = ""
-    for text in (host, value.partition("#")[0]):
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            continue
-        return any(address in network for network in _EXAMPLE_NETWORKS if network.version == address.version)
-    return _EXAMPLE_NAME.fullmatch(host) is not None
+def examples(config: StackConfig, project: str) -> list[Problem]:
+    """Values of the documentation in it, encrypted ones aside."""
+    plain = {key: value for key, value in config.values.items() if key not in config.secret_keys}
+    return of_documentation(plain, project)

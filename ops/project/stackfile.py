@@ -24,7 +24,7 @@ except ImportError:  # PyYAML without libyaml
 from components.config.checks import boolean
 from components.config.keys import KEYS
 from components.config.problems import visible
-from components.config.secret import ENCRYPTED
+from components.config.secret import ENCRYPTED, ENCRYPTED_URL
 from components.config.settings import LOCAL_STACK
 from components.config.suggestions import nearest
 from ops.errors import OpsError
@@ -42,7 +42,7 @@ _DEEPEST: Final = 50
 _CIPHERTEXT: Final = re.compile(r"v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+|[A-Za-z0-9+/]{16,}={0,2}")
 """What a passphrase or a key service, and what Pulumi Cloud make (pulumi, pkg/secrets)."""
 
-SHAPED: Final = {"docker:host": "ssh://encrypted.invalid", "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
+SHAPED: Final = {"docker:host": ENCRYPTED_URL, "docker:sshOpts": "[]", "docker:registryAuth": "[]"}
 """Stand-ins for encrypted values whose shape is checked."""
 
 

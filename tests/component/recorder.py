@@ -12,6 +12,7 @@ import logging
 import runpy
 import signal
 import sys
+import unittest.mock
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
 from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from components.config import examples as documentation
 from components.config.keys import KEYS
 from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL
 
@@ -208,8 +210,13 @@ def record(
     stack: str = "dev",
     config: Mapping[str, str] | None = None,
     secret_keys: frozenset[str] = frozenset(),
+    preview: bool = False,
+    examples: bool = True,
 ) -> Recording:
-    """Runs `program` with this configuration (keys with their namespace); what it raises is in `error`."""
+    """Runs `program` with this configuration (keys with their namespace); what it raises is in `error`.
+
+    With `examples` it takes the documentation's values, which tests have everywhere, also where an `up` refuses them.
+    """
     recording = Recording()
     logger = logging.Logger("recording")
     logger.addHandler(_Log(recording.log))
@@ -220,7 +227,7 @@ def record(
             _Provider(recording),
             project=PROJECT,
             stack=stack,
-            preview=False,
+            preview=preview,
             logger=logger,
             monitor=_Monitor(recording),
         )
@@ -233,8 +240,10 @@ def record(
             program()
             root.register_outputs(root.outputs)
 
+        known = (lambda *_: []) if examples else documentation.examples
         try:
-            loop.run_until_complete(run_pulumi_func(whole))
+            with unittest.mock.patch.object(documentation, "examples", known):
+                loop.run_until_complete(run_pulumi_func(whole))
         except Exception as error:
             recording.error = error
 
@@ -265,11 +274,14 @@ def namespaced(values: Mapping[str, str]) -> dict[str, str]:
     return {name if ":" in name else f"{PROJECT}:{name}": value for name, value in values.items()}
 
 
-def run_main(values: Mapping[str, str], *, stack: str = "dev") -> Recording:
+def run_main(
+    values: Mapping[str, str], *, stack: str = "dev", preview: bool = False, examples: bool = True
+) -> Recording:
     """The whole program with these keys; the secret ones are encrypted in the stack file."""
     secret = {*OWN_SECRETS, "cloudflare:apiToken"}
     secret_keys = frozenset(namespaced({name: "" for name in values if name in secret}))
-    return record(main_program, stack=stack, config=namespaced(values), secret_keys=secret_keys)
+    config = namespaced(values)
+    return record(main_program, stack=stack, config=config, secret_keys=secret_keys, preview=preview, examples=examples)
 
 
 SCENARIOS: Final[Mapping[str, Mapping[str, str]]] = {

@@ -44,6 +44,25 @@ def uploads(recording: Recording, role: str) -> dict[str, object]:
     return {item["file"]: item["content"] for item in recording.containers[role].inputs["uploads"]}
 
 
+def test_an_up_refuses_the_examples_of_the_documentation_and_a_preview_warns_of_them() -> None:
+    given = {"dockerHostAddress": "203.0.113.10,10.1.2.3", "stunServers": "stun.example.org:3478"}
+    told = {"dockerHostAddress": "'203.0.113.10'", "stunServers": "'stun.example.org:3478'"}
+    up = run_main(given, examples=False)
+    assert isinstance(up.error, SettingsError)
+    assert {one.key: one.given for one in up.error.problems} == told
+    assert [one.type for one in up.resources] == [STACK_TYPE]
+    preview = run_main(given, examples=False, preview=True)
+    assert preview.error is None
+    for key, value in told.items():
+        assert f"{key} is {value}, an example of the documentation: up refuses it" in preview.log
+
+
+def test_an_up_tells_examples_beside_all_else_that_is_wrong() -> None:
+    error = run_main({"stunServers": "stun.example.org:3478", "enableGuests": "ja"}, examples=False).error
+    assert isinstance(error, SettingsError)
+    assert sorted(one.key for one in error.problems) == ["enableGuests", "stunServers"]
+
+
 def test_web_is_published_at_the_configured_ports_and_address() -> None:
     recording = run_main({"httpPort": "80", "httpsPort": "443", "bindAddress": "192.0.2.5"})
     ports = recording.containers["web"].inputs["ports"]

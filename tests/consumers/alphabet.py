@@ -52,3 +52,7 @@ def jwt_names() -> list[str]:
 
 def rabbit_passwords() -> list[str]:
     return list(in_every_place(checks.rabbit_password, PRINTABLE + BEYOND_ASCII, length=4))
+
+
+def rabbit_usernames() -> list[str]:
+    return list(in_every_place(checks.rabbit_username, PRINTABLE + BEYOND_ASCII, length=4))

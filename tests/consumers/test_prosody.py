@@ -1,4 +1,6 @@
-"""The accounts that the image makes by `prosodyctl shell user create JID PASSWORD` have the passwords that were set."""
+"""Accounts have the passwords that were set: of the image, by `prosodyctl shell user create JID PASSWORD` (Prosody 13), and of an
+operator, by `prosodyctl register NAME HOST PASSWORD` (0.12 too), both through a shell.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +26,13 @@ done
 """
 """As register-setup of the prosody image does it: through a shell, unquoted."""
 
+REGISTER = """
+while IFS=' ' read -r JID PASSWORD; do
+    prosodyctl --config $PROSODY_CFG register ${JID%@*} ${JID#*@} $PASSWORD < /dev/null
+done
+"""
+"""As docs/settings.md has it, for authType internal, and images before Prosody 13 did."""
+
 
 @pytest.fixture(scope="module")
 def prosody() -> Iterator[Prosody]:
@@ -40,9 +49,24 @@ def prosody() -> Iterator[Prosody]:
         server.remove()
 
 
-def create(prosody: Prosody, accounts: dict[str, str]) -> None:
+@pytest.fixture(scope="module")
+def old_prosody() -> Iterator[Prosody]:
+    """A Prosody 0.12 that does not run: `register` writes the accounts itself."""
+    found = [one for one in find_installations().values() if isinstance(one, Installation)]
+    found = [one for one in found if one.version().startswith("0.12.")]
+    if not found:
+        pytest.skip("no Prosody 0.12 on this machine or in PROSODY_CHROOT")
+    server = Prosody(found[0], Setup(c2s_port=free_port(), http_port=free_port()))
+    try:
+        server.prepare()
+        yield server
+    finally:
+        server.remove()
+
+
+def create(prosody: Prosody, accounts: dict[str, str], script: str = CREATE) -> None:
     given = "".join(f"{name}@{HOST} {password}\n" for name, password in accounts.items())
-    script = CREATE.replace("$PROSODY_CFG", f"{prosody.inside}/prosody.cfg.lua")
+    script = script.replace("$PROSODY_CFG", f"{prosody.inside}/prosody.cfg.lua")
     command = prosody.installation.command("sh", "-c", script)
     subprocess.run(command, input=given, text=True, capture_output=True, timeout=110, check=False)
 
@@ -61,15 +85,24 @@ def stored(prosody: Prosody, name: str, password: str) -> bool:
     return bool(found["stored_key"] == hashlib.sha1(key).hexdigest())
 
 
-def test_every_password_that_the_check_takes_arrives(prosody: Prosody) -> None:
+def all_passwords() -> dict[str, str]:
+    """By account; each character once in first place and once in last, two of them in one password to halve the time."""
     passwords = alphabet.passwords()
-    # Each character once in first place and once in last, two of them in one password to halve the time.
-    begins, ends = passwords[0::2], passwords[1::2]
-    joined = [f"{begin}{end}" for begin, end in zip(begins, ends, strict=False)]
-    accounts = {f"u{number}": password for number, password in enumerate(joined)}
+    joined = [f"{begin}{end}" for begin, end in zip(passwords[0::2], passwords[1::2], strict=False)]
     assert {password[0] for password in joined} == set(alphabet.PASSWORD_CHARACTERS) - set("-=:")
+    return {f"u{number}": password for number, password in enumerate(joined)}
+
+
+def test_every_password_that_the_check_takes_arrives(prosody: Prosody) -> None:
+    accounts = all_passwords()
     create(prosody, accounts)
     assert [password for name, password in accounts.items() if not stored(prosody, name, password)] == []
+
+
+def test_every_password_that_the_check_takes_arrives_in_an_older_prosody(old_prosody: Prosody) -> None:
+    accounts = all_passwords()
+    create(old_prosody, accounts, REGISTER)
+    assert [password for name, password in accounts.items() if not stored(old_prosody, name, password)] == []
 
 
 def test_what_the_check_refuses_makes_no_account_or_another_one(prosody: Prosody) -> None:

@@ -68,13 +68,13 @@ def make_workspace(tools: Toolbox, images: None, tmp_path_factory: pytest.TempPa
 def workspace(make_workspace: WorkspaceMaker) -> Workspace:
     """A stack with an address, statistics, STUN and TURN servers elsewhere, and both own and generated secrets."""
     made = make_workspace(
-        dockerHostAddress="192.0.2.10",
+        dockerHostAddress="10.99.0.10",
         enableStatistics=True,
-        rabbitUrl="https://mq.example.org:15671/api/exchanges/%2F/statistics.topic/publish",
+        rabbitUrl="https://mq.beratung.zz:15671/api/exchanges/%2F/statistics.topic/publish",
         rabbitUsername="statistics",
-        stunServers="stun.example.org:3478",
+        stunServers="stun.beratung.zz:3478",
         turn="external",
-        turnHost="turn.example.org",
+        turnHost="turn.beratung.zz",
     )
     made.keep_secret({"rabbitPassword": RABBIT_PASSWORD, "jwtAppSecret": JWT_SECRET, "turnSecret": TURN_SECRET})
     return made

@@ -103,7 +103,7 @@ class Variant:
     @property
     def everything(self) -> dict[str, ContainerSpec]:
         """The spec of every service there is, by role."""
-        optional = {"rabbitMq": "embedded", "turn": "embedded", "dockerHostAddress": "192.0.2.10"}
+        optional = {"rabbitMq": "embedded", "turn": "embedded", "dockerHostAddress": "10.99.0.10"}
         specs = services.specs(load_settings({"imageRegistry": self.registry, **optional}, stack="any"))
         return {spec.role: spec for spec in specs}
 

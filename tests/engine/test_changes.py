@@ -28,10 +28,10 @@ ELSEWHERE = {
 NO_BROKER: Mapping[str, Any] = {"rabbitUrl": None, "rabbitUsername": None, "rabbitPassword": None}
 LETSENCRYPT: Mapping[str, Any] = {
     "tls": "letsencrypt",
-    "letsencryptEmail": "admin@example.org",
-    "publicUrl": "https://video.example.org",
+    "letsencryptEmail": "admin@beratung.zz",
+    "publicUrl": "https://video.beratung.zz",
     "httpPort": 80,
-    "bindAddress": "192.0.2.10",
+    "bindAddress": "10.99.0.10",
 }
 
 CHANGES: Mapping[str, Mapping[str, Any]] = {
@@ -39,13 +39,13 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "httpPort": {"httpPort": 18000},
     "httpsPort": {"httpsPort": 18443},
     "bindAddress": {"bindAddress": "127.0.0.2"},
-    "dockerHostAddress": {"dockerHostAddress": "192.0.2.11"},
+    "dockerHostAddress": {"dockerHostAddress": "10.99.0.11"},
     "jvbPort": {"jvbPort": 20000},
     "jvbBindAddress": {"jvbBindAddress": "127.0.0.2"},
     "stunServers": {"stunServers": None},
     "tls": {"tls": "self-signed"},
     "turn": {"turn": None, "turnHost": None, "turnSecret": None},
-    "turnHost": {"turnHost": "another.example.org"},
+    "turnHost": {"turnHost": "another.beratung.zz"},
     "turnPort": {"turnPort": 13478},
     "turnsPort": {"turnsPort": 15349},
     "enableAuth": {"enableAuth": False},
@@ -63,10 +63,10 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "embeddedBy": {"embeddedBy": "self"},
     "enableStatistics": {"enableStatistics": False},
     "rabbitMq": {"rabbitMq": "embedded", **NO_BROKER},
-    "rabbitUrl": {"rabbitUrl": "https://mq.example.org:15671/api/exchanges/%2F/another/publish"},
+    "rabbitUrl": {"rabbitUrl": "https://mq.beratung.zz:15671/api/exchanges/%2F/another/publish"},
     "rabbitUsername": {"rabbitUsername": "another"},
     "dnsTtl": {"dnsTtl": 600},
-    "imageRegistry": {"imageRegistry": "another.example.org/jitsi"},
+    "imageRegistry": {"imageRegistry": "another.beratung.zz/jitsi"},
     "jitsiRelease": {"jitsiRelease": "stable-11147"},
     "timeZone": {"timeZone": "UTC"},
     "restartPolicy": {"restartPolicy": "always"},
@@ -76,9 +76,9 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
 }
 """For each key that is no secret another value than the stack has; None takes the key away."""
 OF_LETSENCRYPT: Mapping[str, Any] = {
-    "letsencryptEmail": "another@example.org",
+    "letsencryptEmail": "another@beratung.zz",
     "letsencryptUseStaging": True,
-    "letsencryptAcmeServer": "https://another.example.org/directory",
+    "letsencryptAcmeServer": "https://another.beratung.zz/directory",
 }
 """Keys that count with tls letsencrypt only, which needs port 80: compared between two previews, without an `up`."""
 SECRETS = {

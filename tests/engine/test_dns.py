@@ -12,12 +12,12 @@ from tests.engine.conftest import GOOD
 from tests.engine.toolbox import Missing
 from tests.engine.workspace import Workspace
 
-HOST = "video.example.org"
+HOST = "video.beratung.zz"
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Cloudflare]:
-    made = Cloudflare("example.org")
+    made = Cloudflare("beratung.zz")
     yield made
     made.close()
 
@@ -36,8 +36,8 @@ def stack(
     config = {
         "publicUrl": f"https://{HOST}",
         "tls": "local-ca",
-        "dockerHostAddress": "203.0.113.10,10.1.2.3,2001:db8::10",
-        "dnsZone": "example.org",
+        "dockerHostAddress": "44.0.0.10,10.1.2.3,2a10::10",
+        "dnsZone": "beratung.zz",
     }
     made = Workspace(tmp_path_factory.mktemp("dns-stack"), tools, registry=GOOD, config=config)
     try:
@@ -50,11 +50,11 @@ def stack(
 def test_each_public_address_gets_a_record_that_is_not_proxied(stack: Workspace, api: Cloudflare) -> None:
     records = {one["type"]: one for one in api.records.values()}
     assert len(api.records) == len(records) == 2
-    assert (records["A"]["content"], records["AAAA"]["content"]) == ("203.0.113.10", "2001:db8::10")
+    assert (records["A"]["content"], records["AAAA"]["content"]) == ("44.0.0.10", "2a10::10")
     for one in records.values():
         assert (one["name"], one["ttl"], one["proxied"]) == (HOST, 300, False)
         assert one["comment"] == f"videobackend, stack {stack.stack}: managed by Pulumi"
-    assert set(stack.outputs()["dnsRecords"]) == {f"{HOST} A 203.0.113.10", f"{HOST} AAAA 2001:db8::10"}
+    assert set(stack.outputs()["dnsRecords"]) == {f"{HOST} A 44.0.0.10", f"{HOST} AAAA 2a10::10"}
 
 
 def test_a_preview_after_a_refresh_of_the_records_shows_no_change(stack: Workspace, api: Cloudflare) -> None:

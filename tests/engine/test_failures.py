@@ -25,7 +25,7 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str], tuple[str, ...]]
         ("publicUrl", "no user name or password"),
     ),
     "a port out of range": ({"httpPort": 70000}, {}, ("httpPort", "'70000'", "1 to 65535")),
-    "colliding ports": ({"httpPort": 8443, "httpsPort": 8443}, {}, ("httpsPort", "'8443'", "(httpPort)")),
+    "colliding ports": ({"httpPort": 8443, "httpsPort": 8443}, {}, ("httpPort", "'8443'", "(httpsPort)")),
     "a loopback address": ({"dockerHostAddress": "127.0.0.1"}, {}, ("dockerHostAddress", "'127.0.0.1'", "loopback")),
     "a short JWT secret": ({}, {"jwtAppSecret": SHORT}, ("jwtAppSecret", "32 bytes", "set --secret")),
     "spaces in a list": ({"jwtAcceptedIssuers": "one, two"}, {}, ("jwtAcceptedIssuers", "'one, two'", "no spaces")),

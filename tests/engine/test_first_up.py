@@ -205,7 +205,7 @@ def test_verify_reads_the_running_stack_and_names_what_the_stand_ins_cannot_do(r
     assert f"127.0.0.1:{running.config['httpsPort']}" in seen, "it goes to publicUrl"
     assert f"port {running.config['httpPort']} answers" in checks["http"][1], "it knows the configuration"
     assert "server returned error" in checks["bridge"][1], "it was in jicofo's container"
-    assert "turn.example.org does not resolve" in checks["turn"][1], "it was given the secret output"
+    assert "turn.beratung.zz does not resolve" in checks["turn"][1], "it was given the secret output"
 
 
 def test_no_secret_stands_in_plain_text_anywhere(running: Workspace, containers: dict[str, dict[str, Any]]) -> None:

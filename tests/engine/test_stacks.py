@@ -31,7 +31,7 @@ def two(make_workspace: WorkspaceMaker) -> tuple[Workspace, Workspace]:
         turnPort=turn,
         turnsPort=turns,
         turnRelayPorts=free_range(2),
-        dockerHostAddress="192.0.2.10",
+        dockerHostAddress="10.99.0.10",
     )
     second.keep_secret(own_certificate())
     with ThreadPoolExecutor(2) as pool:
@@ -97,8 +97,8 @@ def test_with_letsencrypt_coturn_starts_after_web_and_reads_the_certificates_on_
     subnet = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", "bridge").strip()
     here = str(ipaddress.ip_network(subnet)[1])
     stack = make_workspace(
-        publicUrl="https://video.example.org",
-        letsencryptEmail="admin@example.org",
+        publicUrl="https://video.beratung.zz",
+        letsencryptEmail="admin@beratung.zz",
         httpPort=80,
         bindAddress=here,
         turn="embedded",

@@ -1,6 +1,7 @@
 """A copy of the project with a stack, state and ports of its own, and the pulumi commands on it.
 
-The checkout itself is never run: its .venv, .local and stack files are the tester's.
+The checkout itself is never run: its .venv, .local and stack files are the tester's. Names end in .zz, which public DNS does
+not have and will not (ISO 3166 leaves it to users): an `up` refuses example.org.
 """
 
 from __future__ import annotations

@@ -34,6 +34,9 @@ elif words[0] == "up" and not int(os.environ.get("FAIL", 0)):
     kind, roles = "docker:index/container:Container", ["web", "prosody", "jicofo", "jvb"]
     checkpoint(words[2], [{"urn": urn + role, "type": kind, "id": "id-" + role, "outputs": {"name": "videobackend-dev-" + role}}
                          for role in roles])
+elif words[0] == "config" and os.environ.get("UNDECRYPTABLE") and ("--json" in words or words[1] == "get"):
+    if "--json" in words or words[2] in os.environ["UNDECRYPTABLE"].split():
+        sys.exit("error: could not decrypt configuration value: : cipher: message authentication failed")
 elif words[0] == "config" and "set-all" in words:
     path = Path(words[words.index("--config-file") + 1])
     lines = "".join("  videobackend:" + word.replace("=", ": ") + "\\n" for word in words if "=" in word)

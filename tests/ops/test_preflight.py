@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from components.config.examples import examples
 from components.config.problems import shell
 from ops import preflight
 from ops.preflight import images
@@ -195,7 +196,7 @@ def test_examples_of_the_documentation_are_known_wherever_they_lead_somewhere(
     values: dict[str, str], keys: list[str]
 ) -> None:
     stored = {key if ":" in key else f"videobackend:{key}": value for key, value in values.items()}
-    assert [one.key for one in preflight.examples(stored, "videobackend")] == keys
+    assert [one.key for one in examples(stored, "videobackend")] == keys
 
 
 @pytest.mark.parametrize(

@@ -68,15 +68,31 @@ def test_a_preview_shows_outputs_only_where_some_of_them_change(ready: Project, 
 def test_examples_of_the_documentation_are_refused_in_an_up_alone(ready: Project, ops: Ops) -> None:
     text = (ready.root / "Pulumi.dev.yaml").read_text()
     ready.stack("dev", text + "  dockerHostAddress: 203.0.113.10\n  stunServers: stun.example.org:3478\n")
-    run = ops("preview")
-    assert run.returncode == 0
-    for given in ("dockerHostAddress is '203.0.113.10'", "stunServers is 'stun.example.org:3478'"):
-        assert f"warning: {given}, an example of the documentation: up refuses it" in run.stdout
+    assert ops("preview").returncode == 0, "of which the program warns"
     run = ops("up")
     assert run.returncode == 1
     assert "has 2 problems" in run.stderr
     for key in ("dockerHostAddress", "stunServers"):
         assert f"fix:     in Pulumi.dev.yaml: {key}: VALUE" in run.stderr
+
+
+def test_a_value_that_another_key_encrypted_is_named_before_anything_is_done(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"  {name}: {{secure: 'v1:abcd:efgh'}}\n" for name in ("jvbAuthPassword", "turnSecret")]
+    ready.stack("dev", "encryptionsalt: v1:own\n" + (ready.root / "Pulumi.dev.yaml").read_text() + "".join(lines))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", (ready.root / "own").as_uri())
+    for wrong in ("jvbAuthPassword", "jvbAuthPassword turnSecret"):
+        keys = wrong.split()
+        monkeypatch.setenv("UNDECRYPTABLE", wrong)
+        run = ops("up", "--yes")
+        error = one_line_error(run)
+        assert error.startswith(f"error: Pulumi.dev.yaml: the encrypted value of {', '.join(keys)} is another key's"), (
+            error
+        )
+        again = " && ".join(f"pulumi config --stack dev set --secret {key}" for key in keys)
+        assert error.endswith(again)
+        assert not any(one["words"][0] == "up" for one in calls(ready))
 
 
 def test_examples_and_all_else_that_is_wrong_are_one_message(ready: Project, ops: Ops) -> None:
