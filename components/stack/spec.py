@@ -2,7 +2,7 @@
 
 Owns the shape of a container, its ports, files, volumes and health check, and the fingerprint that says
 whether two containers differ. Holds no secret: a `SecretRef` names one and a `SecretText` says how a file is made from
-some, and `DockerHost` looks them up last. Knows neither Pulumi nor Docker's API.
+some, and `secret_values` looks them up last. Knows neither Pulumi nor Docker's API.
 """
 
 from __future__ import annotations
