@@ -115,6 +115,7 @@ lint-yaml:
 	@$(in) dev
 	$(DEV)/yamllint --strict .
 	$(DEV)/check-jsonschema --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yml)
+	$(DEV)/check-jsonschema --builtin-schema vendor.github-actions $(wildcard .github/actions/*/action.yml)
 	$(DEV)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(DEV)/zizmor --offline --quiet --persona auditor .github
 	@if command -v actionlint >/dev/null; then set -x; actionlint; \

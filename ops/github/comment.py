@@ -14,9 +14,13 @@ from typing import Any, Final
 
 from ops.review import text
 from ops.review.difference import Change
+from ops.unattended import foreseen
+from ops.unattended.foreseen import Foreseen
 
 MARK: Final = "<!-- plan of each stack -->"
 """The first line, by which the comment is found again."""
+PREVIEW_MARK: Final = "<!-- preview of each stack -->"
+"""The same of the engine's previews."""
 LIMIT: Final = 60_000
 """Characters; GitHub takes 65,536."""
 _KINDS: Final = ("refused", "removed", "changed", "added", "same")
@@ -75,15 +79,22 @@ def body(run: Run, review: bytes | None) -> str:
     return "\n".join([*head, *lines, "", _OWN_CODE])
 
 
-def pending(commit: str) -> str:
-    """The comment while there is no review of the newest commit: the one before is of another."""
-    return "\n".join(
-        [
-            MARK,
-            "",
-            f"**There is no review of {text.code(commit)} yet.** It takes this place once its run is done.",
-        ]
-    )
+def pending(mark: str, commit: str) -> str:
+    """The comment while there is no review, or preview, of the newest commit: the one before is of another."""
+    what = "preview" if mark == PREVIEW_MARK else "review"
+    return f"{mark}\n\n**There is no {what} of {text.code(commit)} yet.** It takes this place once its run is done."
+
+
+def previews(commit: str, url: str, found: Sequence[Foreseen]) -> str:
+    """The comment with the engine's own preview of each stack, those that have none first."""
+    ordered = sorted(found, key=lambda one: (not one.errors, not one.steps, one.stack))
+    results = ", ".join(f"{text.code(one.stack)}: {one.head}" for one in ordered)
+    lines = [results, ""]
+    for one in ordered:
+        if one.errors or one.steps:
+            lines += [*foreseen.as_markdown(one).splitlines(), ""]
+    head = [PREVIEW_MARK, "", f"**Preview** of {text.code(commit)} against what is deployed ([run]({url}))", ""]
+    return "\n".join([*head, *cut(lines, LIMIT - sum(map(len, head)) - 200)]).rstrip()
 
 
 def _result(change: Change) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 Call = Callable[[str, str, Mapping[str, Any] | None], Any]
 """Method, path below the API's address, and body → the answer."""
-_BOT: Final = "github-actions[bot]"
+BOT: Final = "github-actions[bot]"
 _PAGE: Final = 100
 _SECONDS: Final = 30
 
@@ -66,7 +66,7 @@ def write(call: Call, repository: str, number: int, body: str) -> None:
 def comment(call: Call, repository: str, number: int, mark: str) -> Mapping[str, Any] | None:
     """The comment that a workflow made, found by its first line; None where there is none."""
     for one in _comments(call, repository, number):
-        if (one.get("user") or {}).get("login") == _BOT and str(one.get("body") or "").startswith(mark):
+        if (one.get("user") or {}).get("login") == BOT and str(one.get("body") or "").startswith(mark):
             return one
     return None
 

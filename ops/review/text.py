@@ -42,16 +42,17 @@ def _span(line: str) -> str:
 
 def escaped(text: str) -> str:
     """A line of text in Markdown in which nothing is markup, a mention, or a link."""
-    return _MARKUP_THERE.sub(lambda match: f"&#{ord(match[0])};", _plain(text).translate(_MARKUP))
+    return _MARKUP_THERE.sub(lambda match: f"&#{ord(match[0])};", plain(text).translate(_MARKUP))
 
 
-def _code_line(text: str) -> str:
-    return _span(_plain(text).strip()[:_LONGEST])
+def code_line(text: str) -> str:
+    """The same with more room, for a message."""
+    return _span(plain(text).strip()[:_LONGEST])
 
 
 def as_terminal(base: str, changes: Sequence[Change]) -> str:
     """For a terminal."""
-    return "\n".join(_lines(base, changes, visible, _plain, ""))
+    return "\n".join(_lines(base, changes, visible, plain, ""))
 
 
 def as_markdown(base: str, changes: Sequence[Change]) -> str:
@@ -64,7 +65,8 @@ def as_json(base: str, changes: Sequence[Change]) -> str:
     return json.dumps({"base": base, "stacks": [dataclasses.asdict(one) for one in changes]}, indent=2)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text on one line, with nothing that a terminal obeys."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -85,7 +87,7 @@ def _lines(base: str, changes: Sequence[Change], value: Style, words: Style, bul
         indent = bullet or "  "
         for line in one.refused.splitlines():
             if line.strip():
-                yield f"{indent}{_code_line(line) if bullet else words(line)}"
+                yield f"{indent}{code_line(line) if bullet else words(line)}"
         for text in one.people:
             yield f"{indent}People: {words(text)}"
         for key, old, new in one.settings:

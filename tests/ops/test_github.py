@@ -175,7 +175,7 @@ def run_main(tmp_path: Path) -> Callable[[GitHub], int]:
     (tmp_path / "event.json").write_text(json.dumps(event))
     (tmp_path / "review.json").write_bytes(review(*CHANGES))
     environ = {"GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_REPOSITORY": "o/r"}
-    return lambda github: main([str(tmp_path / "review.json")], environ, github.call)
+    return lambda github: main(["review", str(tmp_path / "review.json")], environ, github.call)
 
 
 def test_the_first_comment_is_made_on_the_pull_request_whose_newest_commit_it_is(
@@ -218,7 +218,7 @@ def test_a_new_commit_takes_the_older_review_away_as_its_run_may_never_come(
     (tmp_path / "event.json").write_text(json.dumps(event))
     github = GitHub({"id": 1, "user": BOT, "body": old})
     environ = {"GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_REPOSITORY": "o/r"}
-    assert main(["review.json"], environ, github.call) == 0
+    assert main(["review", "review.json"], environ, github.call) == 0
     bodies = [content["body"] for _, _, content in github.written]
     assert [COMMIT in one and "There is no review" in one for one in bodies] == [True] * replaced
 
