@@ -94,8 +94,9 @@ class HealthSpec:
     timeout: int = 5
     retries: int = 5
     start_period: int = 30
-    deadline: int = 180
-    """How long a first start may take until `pulumi up` gives up on it."""
+    deadline: int = 90
+    """How long a first start may take until `pulumi up` gives up on it: some time after Docker, which does so once the
+    start period is over and the retries have failed, in 65 seconds at most."""
 
 
 @dataclass(frozen=True, kw_only=True)

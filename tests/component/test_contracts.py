@@ -13,6 +13,7 @@ from tests.component.recorder import (
     STACK_TYPE,
     Recording,
     Registered,
+    reveal,
     scenario,
 )
 from tests.component.tokens import COMPONENTS, CONTAINER, IMAGE, NETWORK, VOLUME
@@ -187,14 +188,18 @@ def test_every_container_waits_for_its_image(recording: Recording) -> None:
         assert own.urn in container.depends_on
 
 
-WAIT: Final = 180
-"""Seconds, as long as a first start on a slow machine may take."""
+WAIT: Final = 90
+"""Seconds, some more than Docker takes to call a container unhealthy."""
+WAIT_FOR_CERTIFICATE: Final = 180
+"""Of web, which may wait for an authority."""
 
 
 def test_up_waits_for_the_health_of_all_but_prosody(recording: Recording) -> None:
     """jicofo's own check asks prosody too, and so does not become healthy without it."""
     waited = {role: (one.inputs["wait"], one.inputs.get("waitTimeout")) for role, one in recording.containers.items()}
     assert waited.pop("prosody") == (False, None)
+    by_acme = "ENABLE_LETSENCRYPT=1" in reveal(recording.containers["web"].inputs["envs"])
+    assert waited.pop("web") == (True, WAIT_FOR_CERTIFICATE if by_acme else WAIT)
     assert waited == dict.fromkeys(waited, (True, WAIT))
     assert "http://xmpp.meet.jitsi:5280/http-bind" in recording.containers["jicofo"].inputs["healthcheck"]["tests"]
 

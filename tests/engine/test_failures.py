@@ -88,7 +88,7 @@ def test_a_failed_first_start_shows_the_log_without_secrets_and_the_next_up_fixe
     make_workspace: WorkspaceMaker,
 ) -> None:
     stack = make_workspace(BROKEN)
-    stack.patch("components/stack/spec.py", "deadline: int = 180", "deadline: int = 12")
+    stack.patch("components/stack/spec.py", "deadline: int = 90", "deadline: int = 12")
     run = stack.try_up()
     assert run.code != 0
     assert "prosody did not start or did not become healthy" in run.text

@@ -28,6 +28,7 @@ class Local:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self.stack = workspace.stack
+        self.providers: list[int] = []
         self.state = workspace.project / ".local" / "state" / ".pulumi"
         # The tracked file as an operator writes it: no salt of another backend's.
         lines = workspace.file.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -63,8 +64,8 @@ class Local:
         assert "Traceback" not in run.text
         return run
 
-    def up_killed(self) -> None:
-        """An `up` whose engine is ended by SIGKILL while it makes a container."""
+    def up_killed(self, *, provider: bool = False) -> None:
+        """An `up` whose engine, or Docker provider, is ended by SIGKILL while it makes a container."""
         child = subprocess.Popen(
             self._words("up", "--yes"),
             cwd=self._workspace.project,
@@ -77,8 +78,11 @@ class Local:
         while not self._making() and time.monotonic() < end and child.poll() is None:
             time.sleep(0.1)
         (lock,) = (self.state / "locks" / "organization" / "videobackend" / self.stack).glob("*.json")
-        os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
-        assert child.wait(timeout=60) != 0
+        engine = json.loads(lock.read_text())["pid"]
+        self.providers = _providers(engine)
+        for process in self.providers if provider else [engine]:
+            os.kill(process, signal.SIGKILL)
+        assert child.wait(timeout=_SECONDS) != 0
 
     def _making(self) -> bool:
         try:
@@ -114,6 +118,20 @@ class Local:
         assert not self._latest().get("pending_operations")
 
 
+def _providers(engine: int) -> list[int]:
+    """Processes of the Docker provider that this engine has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue  # it has ended
+        if parent == engine and b"pulumi-resource-docker" in command:
+            found.append(int(folder.name))
+    return found
+
+
 @pytest.fixture(scope="module")
 def local(make_workspace: WorkspaceMaker) -> Local:
     made = Local(make_workspace(dockerHostAddress="10.11.12.13"))
@@ -133,6 +151,15 @@ def _name(local: Local, role: str) -> str:
 def test_a_killed_up_is_made_good_by_the_next(local: Local) -> None:
     """The fixture: the lock, the half-made containers and the pending operations are gone."""
     local.assert_all_run()
+
+
+def test_a_killed_provider_is_made_good_by_the_next_and_none_is_left_over(make_workspace: WorkspaceMaker) -> None:
+    made = Local(make_workspace(dockerHostAddress="10.11.12.14"))
+    made.up_killed(provider=True)
+    assert made.providers, "the engine had one"
+    made.up()
+    made.assert_all_run()
+    assert not [one for one in made.providers if Path(f"/proc/{one}").exists()]
 
 
 def test_stopped_and_removed_containers_are_made_anew_and_the_others_stay(local: Local) -> None:

@@ -6,6 +6,7 @@ image reaches go into custom-config.js, which the image appends to the config.js
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 from components.config import branding
@@ -49,7 +50,9 @@ def _health(settings: Settings) -> HealthSpec:
     """The page, by https where web has it: plain HTTP may redirect, or be acme.sh's while it gets a certificate."""
     if settings.tls.by_proxy:
         return http_health(topology.WEB_HTTP_PORT, HEALTH_PATH)
-    return http_health(topology.WEB_HTTPS_PORT, HEALTH_PATH, tls=True)
+    health = http_health(topology.WEB_HTTPS_PORT, HEALTH_PATH, tls=True)
+    # The authority may take its time, and one that is asked again and again refuses.
+    return health if settings.tls.acme is None else dataclasses.replace(health, deadline=180)
 
 
 def content_security_policy(settings: Settings) -> str:
