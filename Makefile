@@ -11,18 +11,19 @@ NAME =
 ROOM =
 TIER =
 BASE = main
+FROM =
 
 # `plan` without STACK is of all stacks.
 ONE := $(filter-out file,$(origin STACK))
 # Nothing that is typed is carried out. make expands a variable's $(...) where it uses or exports it: as plain text from
 # here on. The shell sees it as a variable, never as text of a recipe. ARGS is split into words in ops/environment.py.
 as_typed = $(foreach name,$(1),$(eval override $(name) := $$(value $(name))))
-KNOWN := STACK PYTHON NAME ROOM BASE TIER ARGS YES SHOW_SECRETS
+KNOWN := STACK PYTHON NAME ROOM BASE FROM TIER ARGS YES SHOW_SECRETS
 strange := $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
 $(if $(strange),$(warning $(strange): no variable of this Makefile, which has $(KNOWN)))
-$(call as_typed,STACK PYTHON NAME ROOM BASE TIER ARGS YES SHOW_SECRETS)
+$(call as_typed,STACK PYTHON NAME ROOM BASE FROM TIER ARGS YES SHOW_SECRETS)
 $(call as_typed,$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
-export STACK PYTHON NAME ROOM BASE TIER ARGS
+export STACK PYTHON NAME ROOM BASE FROM TIER ARGS
 
 # Words that are no target belong in a variable: `make config set httpPort 8001` would set nothing.
 words := $(filter-out $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile),$(MAKECMDGOALS))
@@ -41,7 +42,7 @@ SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/d
 LUA = $(shell find prosody tests -name '*.lua' -not -path '*/golden/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy verify token outputs config env plan review test lint lock bench clean
+.PHONY: help up preview refresh destroy verify token outputs config env import plan review test lint lock bench clean
 .PHONY: lint-python lint-lua lint-shell lint-yaml
 
 help: ## this list
@@ -74,6 +75,9 @@ config: ## pulumi config for this machine alone: ARGS='set --secret jwtAppSecret
 
 env: ## for plain pulumi commands on a stack that make brought up: eval "$(make env)"
 	@$(operate) env --stack="$$STACK"
+
+import: ## make a stack file of the installation FROM=PATH (docs/moving-in.md); ARGS='--dry-run', ARGS='--renew'
+	@$(in) ops --args -- python -m ops import --stack="$$STACK" --from="$$FROM"
 
 plan: ## show on one screen what a stack consists of; ARGS=--full every resource, --json, --mermaid; no engine, no Docker
 	@set --; \

@@ -100,6 +100,25 @@ def _token(options: argparse.Namespace) -> int:
     )
 
 
+def _import(options: argparse.Namespace) -> int:
+    gc.disable()
+    try:
+        from ops.importer import command
+    except ModuleNotFoundError as error:
+        from ops.errors import OpsError
+
+        if error.name != "dotenv":
+            raise
+        raise OpsError(
+            "import needs a package that the program does not: python -m pip install -r requirements/ops.txt, or run "
+            "make import, which has it"
+        ) from None
+
+    return command.run(
+        options.stack, options.source, statistics=options.statistics, dry_run=options.dry_run, renew=options.renew
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -125,6 +144,15 @@ def _parser() -> argparse.ArgumentParser:
     review.add_argument("--base", default="main", metavar="REV", help="the revision to compare with; default: main")
     for name in ("markdown", "json"):
         review.add_argument(f"--{name}", dest="form", action="store_const", const=name, default="terminal")
+    imported = command(
+        "import", _import, "a stack file from an installation of docker-compose or Helm (docs/moving-in.md)"
+    )
+    imported.add_argument(
+        "--from", dest="source", default="", metavar="PATH", help="its directory, .env or values.yaml"
+    )
+    imported.add_argument("--statistics", metavar="FILE", help="its statistics.cfg.lua, where that lies elsewhere")
+    imported.add_argument("--dry-run", action="store_true", help="write nothing")
+    imported.add_argument("--renew", action="store_true", help="leave refused secrets out: new ones are generated")
     for name, explained in (
         ("up", "pulumi up, with all that it needs"),
         ("preview", "pulumi preview: what up would change"),

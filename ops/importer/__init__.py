@@ -1,0 +1,1 @@
+"""`make import`: a running installation's configuration becomes a stack file."""

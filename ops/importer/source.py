@@ -1,0 +1,89 @@
+"""What an import reads, whatever it came from: variables, the statistics file, the look, a certificate.
+
+Owns the shape alone. `checkout` and `chart` fill it, `mapping` makes keys of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SERVICES: Final = ("web", "prosody", "jicofo", "jvb")
+STATISTICS: Final = ("enable_statistics", "rabbit_url", "rabbit_username", "rabbit_password")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the installation.
+
+    Args:
+        name: as the images or the compose file know it.
+        value: as its container gets it.
+        origin: file and line, such as `.env:12`.
+        services: the containers that get it; None where no compose file says so.
+    """
+
+    name: str
+    value: str
+    origin: str
+    services: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that is no variable, or one that had no effect.
+
+    Args:
+        name: what it is called where it stands.
+        reason: why it is not taken over.
+        lost: it did something, and has no place here.
+    """
+
+    name: str
+    reason: str
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What has to change in the source before it can be taken over.
+
+    Args:
+        place: file and line, or the name of a value.
+        reason: what is wrong with it, without the value where that may be secret.
+        fix: what to do, as typed where it can be typed.
+        renewable: a generated secret may stand in its place.
+    """
+
+    place: str
+    reason: str
+    fix: str
+    renewable: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One installation.
+
+    Args:
+        path: what was given.
+        kind: what it was taken for, in words.
+        variables: in the order of the file.
+        defaults: what applies where a variable is unset or empty, by name.
+        look: files of the front end by their path below brandingDir.
+        certificate: chain and private key, where the operator's own were mounted.
+        notes: what is not taken over, and why.
+        faults: what cannot be read.
+    """
+
+    path: Path
+    kind: str
+    variables: Sequence[Variable]
+    defaults: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    look: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    certificate: tuple[str, str] | None = None
+    notes: Sequence[Note] = ()
+    faults: Sequence[Fault] = ()
