@@ -74,9 +74,9 @@ def test_two_stacks_on_one_host_share_no_physical_name(name: str) -> None:
 
 def test_every_container_says_which_stack_and_role_it_is(recording: Recording) -> None:
     for role, container in recording.containers.items():
-        said = labels(container)
-        assert said["videobackend.stack"] == "dev", role
-        assert said["videobackend.role"] == role
+        found = labels(container)
+        assert found["videobackend.stack"] == "dev", role
+        assert found["videobackend.role"] == role
 
 
 def test_another_fingerprint_of_what_it_sees_replaces_a_container(recording: Recording) -> None:

@@ -46,14 +46,14 @@ def uploads(recording: Recording, role: str) -> dict[str, object]:
 
 def test_an_up_refuses_the_examples_of_the_documentation_and_a_preview_warns_of_them() -> None:
     given = {"dockerHostAddress": "203.0.113.10,10.1.2.3", "stunServers": "stun.example.org:3478"}
-    told = {"dockerHostAddress": "'203.0.113.10'", "stunServers": "'stun.example.org:3478'"}
+    expected = {"dockerHostAddress": "'203.0.113.10'", "stunServers": "'stun.example.org:3478'"}
     up = run_main(given, examples=False)
     assert isinstance(up.error, SettingsError)
-    assert {one.key: one.given for one in up.error.problems} == told
+    assert {one.key: one.given for one in up.error.problems} == expected
     assert [one.type for one in up.resources] == [STACK_TYPE]
     preview = run_main(given, examples=False, preview=True)
     assert preview.error is None
-    for key, value in told.items():
+    for key, value in expected.items():
         assert f"{key} is {value}, an example of the documentation: up refuses it" in preview.log
 
 

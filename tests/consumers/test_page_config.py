@@ -49,8 +49,8 @@ def test_what_branding_undoes_is_warned_of(run: Run, tmp_path: Path) -> None:
     for content in (*SINGLE, *THIRD_PARTIES):
         (tmp_path / "config.js").write_text(content)
         texts.append(page_config(brandingDir=str(tmp_path)))
-        said = rules.warnings(load(brandingDir=str(tmp_path)))
-        warned.append(any("third parties" in one for one in said))
+        warnings = rules.warnings(load(brandingDir=str(tmp_path)))
+        warned.append(any("third parties" in one for one in warnings))
     ours = {"quiet": True, "stun": [], "hosts": {"domain": "meet.jitsi"}}
     found = json.loads(run("node", "-e", EVALUATE, given=json.dumps(texts)))
     silent = [(text, one) for text, one, told in zip(texts, found, warned, strict=True) if one != ours and not told]

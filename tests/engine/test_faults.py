@@ -137,9 +137,9 @@ def local(make_workspace: WorkspaceMaker) -> Local:
     made = Local(make_workspace(dockerHostAddress="10.11.12.13"))
     made.up_killed()
     assert docker_host.containers(made.stack), "half made"
-    said = made.up()
-    assert "its lock is removed" in said.out
-    assert "was left half made" in said.out
+    output = made.up()
+    assert "its lock is removed" in output.out
+    assert "was left half made" in output.out
     made.assert_all_run()
     return made
 
@@ -166,9 +166,9 @@ def test_stopped_and_removed_containers_are_made_anew_and_the_others_stay(local:
     before = docker_host.identities(local.stack)
     docker("stop", "--time", "2", _name(local, "jvb"))
     docker("rm", "--force", "--volumes", _name(local, "web"))
-    said = local.up()
-    assert f"{_name(local, 'jvb')} does not run" in said.out
-    assert f"{_name(local, 'web')} is missing" in said.out
+    output = local.up()
+    assert f"{_name(local, 'jvb')} does not run" in output.out
+    assert f"{_name(local, 'web')} is missing" in output.out
     local.assert_all_run()
     after = docker_host.identities(local.stack)
     assert {role for role in ROLES if before[role] == after[role]} == {"prosody", "jicofo"}

@@ -70,11 +70,11 @@ def test_a_port_is_taken_where_docker_would_say_so(tools: Toolbox, images: None)
         port = free_ports()[0]
         name = f"videobackend-ports-{port}"
         with publishing(image, published, port, name):
-            said = says_taken(wanted, port)
-            ours = f"TCP port {port} (httpPort) is taken by the container {name}" in said
+            output = says_taken(wanted, port)
+            ours = f"TCP port {port} (httpPort) is taken by the container {name}" in output
             theirs = not docker_takes(image, wanted, port, f"{name}-second")
         if (ours, theirs) != (taken, taken):
-            wrong.append((published, wanted, taken, ours, theirs, said))
+            wrong.append((published, wanted, taken, ours, theirs, output))
     assert wrong == []
 
 

@@ -40,9 +40,9 @@ def test_up_does_not_call_it_up_unless_every_container_runs(
 def test_up_does_not_call_it_up_where_nobody_can_look(ready: Project, ops: Ops) -> None:
     text = (ready.root / "Pulumi.dev.yaml").read_text()
     ready.stack("dev", text + '  docker:host: ssh://me@box\n  docker:sshOpts: ["-p", "22"]\n')
-    said = must_up(ops)
-    assert "is up" not in said
-    assert "not checked: the docker command has no option for docker:sshOpts" in said
+    output = must_up(ops)
+    assert "is up" not in output
+    assert "not checked: the docker command has no option for docker:sshOpts" in output
 
 
 @pytest.mark.parametrize(

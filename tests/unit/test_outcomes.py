@@ -209,6 +209,6 @@ THIRD_PARTIES: list[str] = [
 def test_single_settings_are_taken_and_those_that_contact_third_parties_are_noticed(tmp_path: Path) -> None:
     for content in (*SINGLE, *THIRD_PARTIES, "config.hosts = {};", "config.bosh += '?x';"):
         (tmp_path / "config.js").write_text(content)
-        said = " ".join(rules.warnings(load({"brandingDir": str(tmp_path)})))
-        assert ("by which browsers may contact third parties" in said) is (content in THIRD_PARTIES), content
-        assert ("which the image sets" in said) is (content.startswith(("config.hosts", "config.bosh"))), content
+        warnings = " ".join(rules.warnings(load({"brandingDir": str(tmp_path)})))
+        assert ("by which browsers may contact third parties" in warnings) is (content in THIRD_PARTIES), content
+        assert ("which the image sets" in warnings) is (content.startswith(("config.hosts", "config.bosh"))), content

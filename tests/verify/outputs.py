@@ -35,13 +35,13 @@ def outputs(
         facts: changes of the output facts, by section and entry.
         changes: by output name, None to leave one out.
     """
-    told = copy.deepcopy(_FACTS)
+    facts_now = copy.deepcopy(_FACTS)
     for section, entries in [*_HERE.items(), *(facts or {}).items()]:
-        told[section] = told[section] | dict(entries)
+        facts_now[section] = facts_now[section] | dict(entries)
     found: dict[str, Any] = {
         "publicUrl": f"https://{host}:{port}",
         "hostsEntry": f"127.0.0.1 {host}",
-        "facts": told,
+        "facts": facts_now,
         "containers": {role: f"videobackend-test-{role}" for role in ("web", "prosody", "jicofo", "jvb")},
         "credentials": {"jwt_app_secret": SECRET, "jvb_auth_password": "a-password"},
     }

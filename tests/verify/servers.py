@@ -129,10 +129,10 @@ class XmppServer(Prosody):
         text = _replaced(text, '"stand_in_token_verification"', '"stand_in_token_verification"; "stand_in_meeting_id"')
         if self._bridge is not None:
             one = self._bridge
-            told = f'"{FRAGMENT}", "{PASSWORD}", "{one.address}", {one.port}'
+            arguments = f'"{FRAGMENT}", "{PASSWORD}", "{one.address}", {one.port}'
             text = _replaced(text, '"stand_in_meeting_id"', '"stand_in_meeting_id"; "stand_in_invitation"')
             rooms = f'Component "{MUC_DOMAIN}" "muc"\n'
-            text = _replaced(text, rooms, f"{rooms}    stand_in_bridge = {{ {told} }}\n")
+            text = _replaced(text, rooms, f"{rooms}    stand_in_bridge = {{ {arguments} }}\n")
         if self._turn_urls:
             text = _replaced(text, '"http_openmetrics"; ', '"http_openmetrics"; "external_services"; ')
             services = _external_services(self._turn_urls, self._turn_secret)

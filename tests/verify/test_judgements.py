@@ -156,11 +156,11 @@ def test_a_certificate_that_is_not_trusted_is_fixed_as_its_kind_needs(
 def test_missing_plain_http_is_fixed_as_its_reason_needs(
     port: int, http_port: int, letsencrypt: bool, fix: str
 ) -> None:
-    told: dict[str, dict[str, Any]] = {
+    outputs_now: dict[str, dict[str, Any]] = {
         "tls": {"mode": "letsencrypt" if letsencrypt else "own"},
         "http": {"port": 80 if port == 443 else http_port},
     }
-    found = outputs(port, facts=told)
+    found = outputs(port, facts=outputs_now)
     (entry,) = [one for one in found["facts"]["ports"] if one["key"] == "httpPort"]
     entry["first"] = entry["last"] = http_port
     result = plain_http._fix(DeployedStack.of(found))

@@ -60,7 +60,7 @@ def examine(playing: Playing, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> 
     return asyncio.run(report.examine(Context(playing.stack, statistics=scene.statistics)))
 
 
-def told(results: dict[str, Result]) -> str:
+def summary(results: dict[str, Result]) -> str:
     return "\n".join(f"{one.status.value} {name}: {one.detail}" for name, one in results.items())
 
 
@@ -81,7 +81,7 @@ def test_a_healthy_stack_is_green(
         assert playing.prosody.log.count("traceback") == 0
     for name, result in results.items():
         expected = Status.SKIPPED if name in cannot_be_told else Status.OK
-        assert result.status is expected, told(results)
+        assert result.status is expected, summary(results)
     assert seconds < FEWER_SECONDS
 
 
@@ -102,8 +102,8 @@ def test_nothing_is_left_behind(
 
         monkeypatch.setattr(net, "resolve", resolve)
         results = asyncio.run(report.examine(Context(playing.stack)))
-        assert results["moderator"].status is Status.OK, told(results)
-        assert results["media"].status is Status.OK, told(results)
+        assert results["moderator"].status is Status.OK, summary(results)
+        assert results["media"].status is Status.OK, summary(results)
         time.sleep(2.5)  # longer than a room stays after its moderator
         assert playing.broker.bodies == []
         assert not list(playing.prosody.spool.glob("*.call"))
@@ -137,7 +137,7 @@ def test_a_broken_set_up_is_found_and_named(
     assert {which for which, one in results.items() if one.status is Status.FAILED} == {
         broken.check,
         *broken.along,
-    }, told(results)
+    }, summary(results)
     assert broken.says in named.detail
     assert named.fix
     assert broken.fix in named.fix
@@ -155,7 +155,7 @@ def test_a_call_by_bosh_finds_the_bridge_as_well(
         rooms = playing.prosody.ctl("shell", "muc", "list", "muc.meet.jitsi")
         sessions = playing.prosody.ctl("shell", "c2s", "show")
     assert results["websocket"].status is Status.FAILED
-    assert results["media"].status is Status.OK, told(results)
+    assert results["media"].status is Status.OK, summary(results)
     assert "OK: 0 rooms" in rooms, "the call has ended"
     assert "OK: 0 c2s sessions" in sessions
 

@@ -91,12 +91,14 @@ def test_a_dead_server_holds_the_command_no_longer_than_its_time_limit(tmp_path:
             file, "--time-limit", "1", "--json", "--docker-host", "unix:///run/docker.sock", path=tmp_path
         )
     assert run.returncode == 1
-    said = json.loads(run.stdout)
-    found = {one["name"]: one for one in said["checks"]}
+    report_now = json.loads(run.stdout)
+    found = {one["name"]: one for one in report_now["checks"]}
     assert list(found) == list(CHECKS)
     assert found["bosh"]["status"] == "failed"
     assert "not done within the time limit of 1 s" in found["bosh"]["detail"]
-    assert said["seconds"] < net.CONNECT_SECONDS, "the limit and the time to tidy up; one step alone may take longer"
+    assert report_now["seconds"] < net.CONNECT_SECONDS, (
+        "the limit and the time to tidy up; one step alone may take longer"
+    )
     assert seconds < 10, "nothing holds the process afterwards, however long Python took to start"
     assert run.stderr == ""
 

@@ -127,7 +127,7 @@ def test_the_status_of_a_refused_post_is_kept(tmp_path: Path) -> None:
 # WebSocket
 
 
-def talking(directory: Path, said: dict[str, list[str]], work: Callable[[Context], Awaitable[T]]) -> T:
+def talking(directory: Path, answers: dict[str, list[str]], work: Callable[[Context], Awaitable[T]]) -> T:
     """What comes of `work` with a server that answers each frame by the first pattern that it matches.
 
     `ID` stands for the frame's id.
@@ -137,8 +137,8 @@ def talking(directory: Path, said: dict[str, list[str]], work: Callable[[Context
         async for frame in socket:
             text = frame if isinstance(frame, str) else frame.decode()
             number = re.search(r" id='([^']*)'", text)
-            pattern = next((one for one in said if re.search(one, text)), None)
-            for answer in said.get(pattern or "", []):
+            pattern = next((one for one in answers if re.search(one, text)), None)
+            for answer in answers.get(pattern or "", []):
                 await socket.send(answer.replace("ID", number[1] if number else ""))
 
     async def both() -> T:
@@ -216,7 +216,7 @@ OFFER = (
 
 def test_what_jicofo_asks_before_the_room_is_entered_is_answered_and_its_offer_kept(tmp_path: Path) -> None:
     """The question comes among others' presences, before anybody listens; without its answer there is no offer."""
-    said = {
+    answers = {
         **SESSION,
         "protocol/muc'/>": [QUESTION, f"<presence from='{ROOM}/other'/>", JOINED],
         'id="q1".*jingle:apps:rtp:audio': [OFFER],
@@ -230,7 +230,7 @@ def test_what_jicofo_asks_before_the_room_is_entered_is_answered_and_its_offer_k
         listening.cancel()
         return role, offer.candidates, context.hide("ice-password")
 
-    assert talking(tmp_path, said, work) == (("owner", "moderator"), ("192.0.2.1#10000",), "[secret]")
+    assert talking(tmp_path, answers, work) == (("owner", "moderator"), ("192.0.2.1#10000",), "[secret]")
 
 
 def test_an_entry_that_is_refused_says_why(tmp_path: Path) -> None:

@@ -117,8 +117,8 @@ def test_a_wrong_secret_is_told_from_a_server_that_is_full(
 
 def test_a_server_that_is_told_without_a_credential_is_a_fault_of_prosodys() -> None:
     servers = Turn(urls=("turn:turn.verify.test:3478",), secret="s")
-    told = [Service("turn", "turn.verify.test", "3478", "udp", username="", password="")]
-    fault = asyncio.run(turn._attempt(context(), servers, servers.urls[0], told))
+    offered = [Service("turn", "turn.verify.test", "3478", "udp", username="", password="")]
+    fault = asyncio.run(turn._attempt(context(), servers, servers.urls[0], offered))
     assert fault is not None
     assert fault.detail == "is told to clients without a credential"
 
