@@ -1,8 +1,8 @@
 # What an operator and a developer type. STACK names the stack file Pulumi.<STACK>.yaml.
 #
-# Three virtual environments, made and kept at the locked versions as needed (ops/environment.py): .venv has the
+# Four virtual environments, made and kept at the locked versions as needed (ops/environment.py): .venv has the
 # program's packages alone, as the engine looks for the plugin of every provider package there; .venv-ops what a plan
-# and verify need; .venv-dev everything and the tools.
+# and verify need; .venv-policies the policy pack's; .venv-dev everything and the tools.
 
 STACK ?= dev
 PYTHON ?= python3
@@ -18,10 +18,10 @@ ONE := $(filter-out file,$(origin STACK))
 # Nothing that is typed is carried out. make expands a variable's $(...) where it uses or exports it: as plain text from
 # here on. The shell sees it as a variable, never as text of a recipe. ARGS is split into words in ops/environment.py.
 as_typed = $(foreach name,$(1),$(eval override $(name) := $$(value $(name))))
-KNOWN := STACK PYTHON NAME ROOM BASE FROM TIER ARGS YES SHOW_SECRETS
+KNOWN := STACK PYTHON NAME ROOM BASE FROM TIER ARGS YES SHOW_SECRETS POLICIES
 strange := $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
 $(if $(strange),$(warning $(strange): no variable of this Makefile, which has $(KNOWN)))
-$(call as_typed,STACK PYTHON NAME ROOM BASE FROM TIER ARGS YES SHOW_SECRETS)
+$(call as_typed,STACK PYTHON NAME ROOM BASE FROM TIER ARGS YES SHOW_SECRETS POLICIES)
 $(call as_typed,$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
 export STACK PYTHON NAME ROOM BASE FROM TIER ARGS
 
@@ -36,6 +36,9 @@ operate = $(in) program --stack="$$STACK" -- python -m ops
 DEV = .venv-dev/bin
 # YES=1 and SHOW_SECRETS=1 count, YES=0 does not.
 on = $(filter-out 0 no false,$(1))
+# POLICIES=1: the engine holds a preview or an up to the rules, too (docs/policies.md).
+pack = $(if $(call on,$(POLICIES)),$(in) policies)
+rules = $(if $(call on,$(POLICIES)),--policies)
 
 TIERS = default servers netns prosody engine
 SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/dev/null)
@@ -50,10 +53,12 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## bring the stack up; STACK=dev without asking, another one after a look at the preview (YES=1: without)
-	@$(operate) up --stack="$$STACK" $(if $(call on,$(YES)),--yes)
+	@$(pack)
+	@$(operate) up --stack="$$STACK" $(if $(call on,$(YES)),--yes) $(rules)
 
-preview: ## show what `up` would change
-	@$(operate) preview --stack="$$STACK"
+preview: ## show what `up` would change; POLICIES=1 by the rules of docs/policies.md as well
+	@$(pack)
+	@$(operate) preview --stack="$$STACK" $(rules)
 
 refresh: ## compare the state with what really runs, and correct the state
 	@$(operate) refresh --stack="$$STACK" $(if $(call on,$(YES)),--yes)
@@ -101,7 +106,7 @@ lint-python:
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/lint-imports --no-cache --no-logo
-	$(DEV)/mypy --strict __main__.py components ops tests $(patsubst %/__init__.py,%,$(wildcard bench/__init__.py))
+	$(DEV)/mypy --strict __main__.py components ops policies tests $(patsubst %/__init__.py,%,$(wildcard bench/__init__.py))
 
 lint-lua:
 	@if command -v luacheck >/dev/null; then set -x; luacheck --quiet $(LUA); \
@@ -133,5 +138,5 @@ bench: ## measure the program against its targets; needs Docker and the Pulumi C
 	@$(in) dev --args -- python -m bench
 
 clean: ## remove the virtual environments and caches; state and passphrase in .local stay
-	rm -rf .venv .venv-ops .venv-dev .venv-uv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-ops .venv-dev .venv-policies .venv-uv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.local/*' -prune -exec rm -rf {} +

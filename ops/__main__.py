@@ -42,7 +42,7 @@ def _review(options: argparse.Namespace) -> int:
 def _run_pulumi(options: argparse.Namespace) -> int:
     from ops import run
 
-    return run.run_pulumi(options.command, options.stack, yes=options.yes)
+    return run.run_pulumi(options.command, options.stack, yes=options.yes, policies=options.policies)
 
 
 def _outputs(options: argparse.Namespace) -> int:
@@ -159,7 +159,11 @@ def _parser() -> argparse.ArgumentParser:
         ("refresh", "pulumi refresh: what changed behind Pulumi's back"),
         ("destroy", "pulumi destroy: removes the stack's containers, network and volumes"),
     ):
-        command(name, _run_pulumi, explained).add_argument("--yes", action="store_true", help="do not ask")
+        one = command(name, _run_pulumi, explained)
+        one.add_argument("--yes", action="store_true", help="do not ask")
+        one.set_defaults(policies=False)
+        if name in ("up", "preview"):
+            one.add_argument("--policies", action="store_true", help="hold it to the rules (docs/policies.md)")
     verify = command("verify", _verify, "whether the running stack does what callers need (docs/verify.md)")
     verify.add_argument("--json", action="store_true", help="the results as JSON")
     verify.add_argument(
@@ -175,8 +179,8 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--moderator", action="store_true", help="it opens and moderates the room")
     token.add_argument("--name", help="the name that others see")
     token.add_argument("--expires", nargs="+", default=["3h"], metavar="TIME", help="1m to 24h; default: 3h")
-    for one in (verify, token):
-        one.add_argument("--outputs", metavar="FILE", help="the stack's outputs as JSON, instead of asking Pulumi")
+    for asking in (verify, token):
+        asking.add_argument("--outputs", metavar="FILE", help="the stack's outputs as JSON, instead of asking Pulumi")
     outputs = command("outputs", _outputs, "pulumi stack output")
     outputs.add_argument("name", nargs="?", help="this output alone")
     outputs.add_argument("--show-secrets", action="store_true")

@@ -1,4 +1,5 @@
-"""The virtual environments: `.venv` for the program, `.venv-ops` for plan, verify and token, `.venv-dev` for the rest.
+"""The virtual environments: `.venv` for the program, `.venv-ops` for plan, verify and token, `.venv-policies` for the
+policy pack, `.venv-dev` for the rest.
 
 Owns making them, keeping them at the locked versions, and starting a command in one of them. uv installs: the one on
 PATH, else the locked one in `.venv-uv`; pip where uv cannot be had. Both read the files that `lock` exports from
@@ -29,11 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 STAMP = ".made-of.json"
 UV = ".venv-uv"
-PROGRAM, DNS, OPS, DEV, TOOL = (
+PROGRAM, DNS, OPS, DEV, POLICIES, TOOL = (
     "requirements.txt",
     "requirements/dns.txt",
     "requirements/ops.txt",
     "requirements/dev.txt",
+    "requirements/policies.txt",
     "requirements/uv.txt",
 )
 # Of each kind: its directory, and what is always in it. The DNS package joins where a stack needs it.
@@ -41,13 +43,15 @@ KINDS = {
     "program": (".venv", (PROGRAM,)),
     "ops": (".venv-ops", (OPS,)),
     "dev": (".venv-dev", (DEV,)),
+    "policies": (".venv-policies", (POLICIES,)),
 }
-# Of each exported file: the arguments of `uv export` that choose its groups.
+# Of each exported file: the arguments of `uv export` that choose its project and groups.
 EXPORTS = {
     PROGRAM: (),
     DNS: ("--group", "dns"),
     OPS: ("--group", "ops"),
     DEV: ("--all-groups", "--no-group", "uv"),
+    POLICIES: ("--project", "policies"),
     TOOL: ("--only-group", "uv"),
 }
 
@@ -264,9 +268,11 @@ def lock(root: Path = ROOT, *, check: bool = False) -> int:
     uv = find_uv(root)
     if uv is None:
         raise SetupError("locking needs uv, which is not on PATH and cannot be installed from the package index")
-    run = _run([str(uv), "lock", "--quiet", *(["--check"] if check else [])], _uv_environment())
-    if run.returncode:
-        raise SetupError(f"uv lock: {_last_line(run.stdout)}" + ("; run: make lock" if check else ""))
+    for project in (".", "policies"):
+        command = [str(uv), "lock", "--quiet", "--project", project, *(["--check"] if check else [])]
+        run = _run(command, _uv_environment())
+        if run.returncode:
+            raise SetupError(f"uv lock: {_last_line(run.stdout)}" + ("; run: make lock" if check else ""))
     stale = []
     for name, groups in EXPORTS.items():
         chosen = ["--frozen", "--no-default-groups", *groups, "--no-emit-project", "--no-annotate", "--no-header"]

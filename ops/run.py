@@ -33,8 +33,8 @@ _UNASKED: Final = "dev"
 _STACK: Final = "pulumi:pulumi:Stack"
 
 
-def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
-    """`up`, `preview`, `refresh` or `destroy`; the CLI's exit code."""
+def run_pulumi(command: str, stack: str, *, yes: bool, policies: bool = False) -> int:
+    """`up`, `preview`, `refresh` or `destroy`; the CLI's exit code. With `policies`, by the pack of rules as well."""
     os.umask(0o077)  # the file backend writes state for all to read
     stack_state = state.of_stack(stack, os.environ, stackfile.ROOT)
     terminal = _interactive()
@@ -60,6 +60,7 @@ def run_pulumi(command: str, stack: str, *, yes: bool) -> int:
         arguments += ["--yes", "--skip-preview"]
     elif yes and command != "preview":
         arguments += ["--yes"]
+    arguments += ["--policy-pack", str(stackfile.ROOT / "policies")] if policies else []
     arguments += _quiet(command, stack_state) + ([] if terminal else ["--non-interactive"])
     code = call_cli(stack_state, cli, arguments)
     if code == 0 and command == "up" and prepared is not None:

@@ -241,6 +241,12 @@ class Settings:
     )
     dns_ttl: int = setting(checks.dns_ttl, "300", doc="time to live of the DNS records in seconds, 1 for automatic")
 
+    policy_exceptions: str | None = optional_setting(
+        checks.policy_exceptions,
+        example="image-digest until 2027-03-31: the mirror is being built",
+        doc="rules that this stack need not keep, each until a day and for a reason",
+    )
+
     image_registry: str = setting(
         checks.image_registry, "ghcr.io/jitsi", env="JITSI_IMAGE_REPO", doc="where the Jitsi images come from"
     )

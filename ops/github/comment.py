@@ -98,7 +98,7 @@ def previews(commit: str, url: str, found: Sequence[Foreseen]) -> str:
 
 
 def _result(change: Change) -> str:
-    return "REFUSED" if change.kind == "refused" else "PASS"
+    return "REFUSED" if change.kind == "refused" else "BREAKS A RULE" if change.must_not_be else "PASS"
 
 
 def cut(lines: Sequence[str], room: int) -> list[str]:

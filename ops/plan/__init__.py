@@ -76,7 +76,9 @@ class Source:
 
 
 def run(stack: str, *, form: str) -> int:
-    """`python -m ops plan`: prints the plan; 0. Warnings of a JSON plan or a drawing go to stderr.
+    """`python -m ops plan`: prints the plan; 0, or 1 where its tree breaks a mandatory rule of `policies`.
+
+    Warnings of a JSON plan or a drawing go to stderr.
 
     Raises OpsError and SettingsError.
     """
@@ -97,8 +99,11 @@ def run(stack: str, *, form: str) -> int:
         result = program.plan(source)
         warnings = result.warnings
         if form == "full":
-            print(program.as_tree(result))
-            return 0
+            from ops.plan import policies
+
+            broken = policies.violations(source, result)
+            print(program.as_tree(result, policies.told(broken)))
+            return 1 if policies.stopping(broken) else 0
         print(program.as_json(result))
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -12,7 +12,8 @@ import json
 import logging
 import os
 import runpy
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,19 +31,14 @@ except ImportError:  # PyYAML without libyaml
     from yaml import SafeDumper  # type: ignore[assignment]
 
 from components.config.problems import SettingsError
-from components.stack.spec import HIDDEN
 from ops.errors import OpsError
-from ops.plan import Source
+from ops.plan import Source, cloudflare
 from ops.project import fixes
 from ops.project.stackfile import StackConfig
+from policies import resource
+from policies.resource import HIDDEN, Resource
 
-UNKNOWN: Final = "[known after up]"
-"""Shown for what only a running stack knows, such as a container's id."""
 _STACK_TYPE: Final = "pulumi:pulumi:Stack"
-_SIGNATURE: Final = rpc._special_sig_key
-_SECRET: Final = rpc._special_secret_sig
-_ENVIRONMENT: Final = "envs"
-"""Docker's lists of NAME=VALUE, in which the name is no secret."""
 _SHOWN_LINES: Final = 20
 """A longer text shows as its hash in the tree; JSON has it whole."""
 
@@ -71,15 +67,26 @@ class Plan:
         """Resources directly below `parent`."""
         return [one for one in self.resources if one.parent == parent]
 
+    @property
+    def judged(self) -> list[Resource]:
+        """The resources as the rules see them."""
+        return [Resource(one.type, one.name, one.inputs) for one in self.resources]
 
-def plan(source: Source) -> Plan:
+
+def plan(source: Source, *, light: bool = False) -> Plan:
     """The plan by what the program registers.
+
+    Args:
+        source: the stack.
+        light: without pulumi_cloudflare, which takes seconds to load: `cloudflare` stands in for it.
 
     Raises:
         OpsError: a package that this stack needs is not installed.
         SettingsError: a configuration that the program refuses.
     """
     stack_state = source.stack_state
+    if light:
+        sys.modules.setdefault("pulumi_cloudflare", cloudflare)
     try:
         result = asyncio.run(_run(stack_state.stack, source.project, source.config, stack_state.root / "__main__.py"))
     except SettingsError as error:
@@ -154,7 +161,7 @@ class _Recorder(mocks.MockMonitor):
         state.CopyFrom(request.object)
         for name in request.additionalSecretOutputs:
             if name not in state.fields:
-                state.fields[name].struct_value.update({_SIGNATURE: _SECRET, "value": HIDDEN})
+                state.fields[name].struct_value.update({rpc._special_sig_key: rpc._special_secret_sig, "value": HIDDEN})
         # No id: what depends on one is then known only after `up`, as in the engine's preview.
         return resource_pb2.RegisterResourceResponse(urn=urn, object=state)
 
@@ -175,23 +182,8 @@ def _depth_first(result: Plan, parent: str | None) -> Iterator[Planned]:
 
 def _shown_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     """A message's properties as plain values, secrets as `[secret]`."""
-    shown: dict[str, Any] = _shown(json_format.MessageToDict(struct))
+    shown: dict[str, Any] = resource.shown(json_format.MessageToDict(struct))
     return shown
-
-
-def _shown(value: Any, key: str = "") -> Any:
-    if isinstance(value, dict):
-        if value.get(_SIGNATURE) == _SECRET:
-            secret = value.get("value")
-            if key == _ENVIRONMENT and isinstance(secret, str) and "=" in secret:
-                return f"{secret.partition('=')[0]}={HIDDEN}"
-            return HIDDEN
-        return {name: _shown(item, name) for name, item in sorted(value.items())}
-    if isinstance(value, list):
-        return [_shown(item, key) for item in value]
-    if value == rpc.UNKNOWN:
-        return UNKNOWN
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def as_json(result: Plan) -> str:
@@ -200,14 +192,15 @@ def as_json(result: Plan) -> str:
     return json.dumps({"resources": resources, "outputs": result.outputs}, indent=2)
 
 
-def as_tree(result: Plan) -> str:
-    """Resources below their parents, each with its inputs; then outputs and warnings."""
+def as_tree(result: Plan, broken: Sequence[str]) -> str:
+    """Resources below their parents, each with its inputs; then outputs, warnings, and the rules that are broken."""
     lines = [f"Plan of stack {result.stack!r}: {len(result.resources)} resources", ""]
     for top in result.children(None):
         lines += _branch(result, top, "", "")
     lines += ["", "Outputs:", *_properties(result.outputs, "  ")]
     if result.warnings:
         lines += ["", "Warnings:", *(f"  - {warning}" for warning in result.warnings)]
+    lines += ["", "Policies:", *(f"  - {one}" for one in broken or ["every rule is kept"])]
     lines += [
         "",
         "This plan compares with no state: it shows what there will be, not what will change (`pulumi preview` does).",

@@ -10,6 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from policies.rules import replaced
+from policies.violation import Violation, told
+
+MANDATORY: Final = "mandatory"
 CHANGED: Final = "changed (secret)"
 _CALLS: Final = ("prosody", "jvb", "jicofo")
 _LINKS: Final = ("jwtAppId", "jwtAcceptedIssuers", "jwtAcceptedAudiences")
@@ -43,9 +47,18 @@ class Change:
     people: list[str] = dataclasses.field(default_factory=list)
     warnings_new: list[str] = dataclasses.field(default_factory=list)
     warnings_gone: list[str] = dataclasses.field(default_factory=list)
+    rules_broken: list[str] = dataclasses.field(default_factory=list)
+    """Of `policies`, those that the base keeps."""
+    rules_kept: list[str] = dataclasses.field(default_factory=list)
+    """Those that the base breaks."""
     refused: str = ""
     drawing: str = ""
     """The stack's parts as a Mermaid flowchart, where there are others than before."""
+
+    @property
+    def must_not_be(self) -> bool:
+        """Whether it breaks a rule that stops a change."""
+        return any(f" ({MANDATORY}): " in one for one in self.rules_broken)
 
 
 def compare(base: Mapping[str, Stack], head: Mapping[str, Stack]) -> list[Change]:
@@ -71,6 +84,7 @@ def _change(name: str, old: Stack | None, new: Stack | None) -> Change:
             people=list(_open_doors({}, new)),
             warnings_new=list(new["warnings"]),
             drawing=new["drawing"],
+            rules_broken=_broken({}, new),
         )
     return _both(name, old, new)
 
@@ -92,9 +106,18 @@ def _both(name: str, old: Stack, new: Stack) -> Change:
     change.people = list(dict.fromkeys(_people(old, new, change)))
     change.warnings_new = [one for one in new["warnings"] if one not in old["warnings"]]
     change.warnings_gone = [one for one in old["warnings"] if one not in new["warnings"]]
+    change.rules_broken = [one for one in _broken(old, new) if one not in _broken({}, old)]
+    change.rules_kept = [one for one in _broken({}, old) if one not in _broken({}, new)]
     if change == Change(name, "changed"):
         change.kind = "same"
     return change
+
+
+def _broken(old: Stack, new: Stack) -> list[str]:
+    """The rules that a stack breaks by itself, and by what it makes anew."""
+    nothing: dict[str, Any] = {"violations": [], "kept": {}}
+    before, after = (one.get("policies", nothing) for one in (old, new))
+    return told([*(Violation(**one) for one in after["violations"]), *replaced(before["kept"], after["kept"])])
 
 
 def _settings(old: Stack, new: Stack) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """`python -m ops review`: what a change does to each stack and to people, in words, with no engine, Docker or secret.
 
 Owns getting the two revisions. Each is read by its own code: what the program itself does differently shows as well as
-what a stack file says. Head is the working tree; the base is unpacked beside it, and one process of Python reads it.
+what a stack file says. Head is the working tree; the base is unpacked beside it. A process of Python reads each.
 What the engine has recorded is not looked at (`pulumi preview` does).
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,17 @@ FORMS = {"terminal": text.as_terminal, "markdown": text.as_markdown, "json": tex
 
 
 def run(base: str, *, form: str) -> int:
-    """Prints the review against the revision `base`; 1 where a stack of the working tree is refused.
+    """Prints the review against the revision `base`; 1 where a stack of the working tree is refused or breaks a rule.
 
     Raises:
         OpsError: no such revision, or one whose program cannot be read.
     """
-    changes = difference.compare(_of_revision(base), snapshot.take(stackfile.ROOT))
+    with ThreadPoolExecutor() as pool:
+        before = pool.submit(_of_revision, base)
+        after = pool.submit(_read, "the working tree", stackfile.ROOT)
+        changes = difference.compare(before.result(), after.result())
     print(FORMS[form](base, changes))
-    return 1 if any(one.kind == "refused" for one in changes) else 0
+    return 1 if any(one.kind == "refused" or one.must_not_be for one in changes) else 0
 
 
 def _of_revision(revision: str) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def _of_revision(revision: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="videobackend-review-") as directory:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tree:
             tree.extractall(directory, filter="data")
-        return _read(revision, Path(directory))
+        return _read(repr(revision), Path(directory))
 
 
 def _read(revision: str, tree: Path) -> dict[str, Any]:
@@ -54,9 +58,7 @@ def _read(revision: str, tree: Path) -> dict[str, Any]:
     run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         lines = run.stderr.strip().splitlines() or [f"exit code {run.returncode}"]
-        raise OpsError(
-            f"the program of {revision!r} cannot be read by this one ({lines[-1]}): compare by pulumi preview"
-        )
+        raise OpsError(f"the program of {revision} cannot be read by this one ({lines[-1]}): compare by pulumi preview")
     found: dict[str, Any] = json.loads(run.stdout)
     return found
 

@@ -102,6 +102,8 @@ def _lines(base: str, changes: Sequence[Change], value: Style, words: Style, bul
             if roles:
                 yield f"{indent}{label}: {words(', '.join(roles))}"
         for label, texts in (
+            ("breaks the rule", one.rules_broken),
+            ("keeps again the rule", one.rules_kept),
             ("changed", one.details),
             ("new warning", one.warnings_new),
             ("warning gone", one.warnings_gone),

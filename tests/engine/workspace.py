@@ -36,6 +36,7 @@ _PROGRAM: Final = (
     "requirements.txt",
     "requirements",
     "components",
+    "policies",
     "prosody",
     "ops",
 )

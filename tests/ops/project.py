@@ -23,7 +23,8 @@ class Project:
 
     @classmethod
     def make(cls, root: Path) -> Project:
-        shared = ("ops", "components", "prosody", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml")
+        programs = ("ops", "components", "policies", "prosody", "__main__.py")
+        shared = (*programs, "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml")
         for name in shared:
             (root / name).symlink_to(ROOT / name)
         (root / "bin").mkdir()

@@ -180,6 +180,12 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "restartPolicy": [(text, text) for text in ("no", "on-failure", "always", "unless-stopped")],
     "logMaxSize": [(text, text) for text in ("500k", "10m", "1g")],
     "logMaxFiles": [("1", 1), ("100", 100)],
+    "policyExceptions": [
+        (
+            "care until 2027-02-28: the old image has no health check;\n sign-in until 2026-12-31: a demonstration ;",
+            "care until 2027-02-28: the old image has no health check; sign-in until 2026-12-31: a demonstration",
+        )
+    ],
 }
 
 BAD: Final[dict[str, list[tuple[str, str]]]] = {
@@ -440,6 +446,18 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
             "ghcr.io/jitsi/web",
             "hub.docker.com/r/jitsi",
             "registry:99999/jitsi",
+        )
+    ],
+    "policyExceptions": [
+        (text, "RULE until YYYY-MM-DD: REASON of 10 to 300 characters")
+        for text in (
+            "care",
+            "care until 2027-02-30: there is no such day",
+            "care until tomorrow: the old image has none",
+            "care until 2027-02-28: short",
+            "care until 2027-02-28: the first of two; care until 2027-03-28: the second of two",
+            "care until 2027-02-28",
+            ";",
         )
     ],
     "jitsiRelease": [

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ops.environment import DEV, DNS, EXPORTS, OPS, PROGRAM, ROOT, TOOL
+from ops.environment import DEV, DNS, EXPORTS, OPS, POLICIES, PROGRAM, ROOT, TOOL
 
 PYPROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK: Final = tomllib.loads((ROOT / "uv.lock").read_text())
@@ -34,6 +34,18 @@ def _normal(name: str) -> str:
 
 def _pins(requirements: Iterable[str]) -> dict[str, str]:
     return {_normal(name): version for name, version in (one.split("==") for one in requirements)}
+
+
+def test_the_packs_export_has_just_what_its_own_lock_has() -> None:
+    """Another protobuf than the program's, so a lock of its own; but the same Pulumi."""
+    lock = tomllib.loads((ROOT / "policies" / "uv.lock").read_text())
+    packages = {one["name"]: one for one in lock["package"]}
+    exported = _exported(POLICIES)
+    assert set(exported) == set(packages) - {"videobackend-policies"}
+    for name, (version, hashes) in exported.items():
+        files = [*packages[name].get("wheels", ()), *filter(None, [packages[name].get("sdist")])]
+        assert (version, hashes) == (packages[name]["version"], {file["hash"] for file in files}), name
+    assert exported["pulumi"][0] == PACKAGES["pulumi"]["version"]
 
 
 def _exported(name: str) -> dict[str, tuple[str, set[str]]]:
@@ -83,7 +95,7 @@ def test_the_lock_was_made_from_these_groups() -> None:
 
 
 def test_every_export_has_its_groups() -> None:
-    assert set(WANTED) == set(EXPORTS)
+    assert {*WANTED, POLICIES} == set(EXPORTS)
     assert {group for groups in WANTED.values() for group in groups} == {"program", *GROUPS}
 
 
@@ -98,7 +110,7 @@ def test_an_export_has_just_what_the_lock_has_for_its_groups_each_file_by_its_ha
 
 
 def test_nothing_is_locked_to_another_host_than_the_public_index() -> None:
-    text = "".join((ROOT / name).read_text() for name in ("uv.lock", "pyproject.toml", *EXPORTS))
+    text = "".join((ROOT / name).read_text() for name in ("uv.lock", "pyproject.toml", "policies/uv.lock", *EXPORTS))
     hosts = {urlsplit(url).hostname for url in re.findall(r"[a-z+]+://[^\s\"']+", text)}
     assert hosts <= PUBLIC
     assert {tuple(one["source"].items()) for one in PACKAGES.values()} == {

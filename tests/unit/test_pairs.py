@@ -114,7 +114,7 @@ def documented_modules() -> list[tuple[str, str]]:
 
 
 def test_the_architecture_names_every_module_in_its_package_once() -> None:
-    files = [path for top in ("components", "ops") for path in (ROOT / top).rglob("*.py")]
+    files = [path for top in ("components", "ops", "policies") for path in (ROOT / top).rglob("*.py")]
     modules = [
         (f"{path.parent.relative_to(ROOT)}/", path.stem) for path in files if path.stem not in ("__init__", "__main__")
     ]

@@ -50,6 +50,7 @@ from components.config.checks.hosts import (
     turn_host,
     turn_port,
 )
+from components.config.checks.policies import policy_exceptions
 from components.config.checks.text import Invalid, boolean, integer
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "log_size",
     "modules",
     "password",
+    "policy_exceptions",
     "port",
     "private_key",
     "public_url",
