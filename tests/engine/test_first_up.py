@@ -52,6 +52,19 @@ def test_a_second_up_changes_nothing(running: Workspace) -> None:
         assert change not in run.out
 
 
+def test_variables_that_lead_docker_elsewhere_move_nothing(running: Workspace) -> None:
+    before = docker_host.identities(running.stack)
+    for elsewhere in (
+        {"DOCKER_CONTEXT": "elsewhere"},
+        {"DOCKER_HOST": "tcp://127.0.0.1:1"},
+        {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/nowhere"},
+    ):
+        running.up("--expect-no-changes", environment=elsewhere)
+        run = running.preview("--refresh", "--expect-no-changes", environment=elsewhere)
+        assert run.code == 0, f"{elsewhere}: {run.text}"
+    assert docker_host.identities(running.stack) == before
+
+
 def test_a_preview_after_a_refresh_shows_no_change(running: Workspace) -> None:
     running.refresh()
     run = running.preview("--expect-no-changes")
