@@ -22,6 +22,7 @@ from typing import Literal
 
 from components.config.addresses import IpAddress
 from components.config.settings import Settings
+from components.config.tables.ports import BLOCKED_FOR_PAGES, BLOCKED_FOR_STUN
 
 Protocol = Literal["tcp", "udp"]
 
@@ -52,6 +53,12 @@ class HeldPort:
     def is_range(self) -> bool:
         """True for ports of which the service takes those that are free."""
         return self.first != self.last
+
+
+def is_usable(key: str, number: int) -> bool:
+    """Whether a key's service could be at this port for its clients: browsers open some ports for no page or server."""
+    blocked = {"httpsPort": BLOCKED_FOR_PAGES, "turnPort": BLOCKED_FOR_STUN, "turnsPort": BLOCKED_FOR_STUN}
+    return number not in blocked.get(key, ())
 
 
 def held_ports(settings: Settings) -> Iterator[HeldPort]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from components.config.ports import held_ports
+from components.config.ports import held_ports, is_usable
 from components.config.settings import Settings
 from components.resources.docker_cli import DockerCli
 from components.stack import firewall, services, topology
@@ -137,7 +137,10 @@ def _other_ports(settings: Settings, taken: Sequence[PortSpec], published: Seque
         moved.pop("httpPort", None)  # which asks at port 80 and nowhere else
     for key, ports in moved.items():
         number = ports[0].external + (_ABOVE if ports[0].external < _PRIVILEGED else 1)
-        while number in used or not all(_is_free(port, number, published) for port in ports):
+        number = number if number <= _LAST else _PRIVILEGED
+        while (
+            number in used or not is_usable(key, number) or not all(_is_free(port, number, published) for port in ports)
+        ):
             number = number + 1 if number < _LAST else _PRIVILEGED
         used.add(number)
         yield ["set", key, str(number)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import socket
 from collections.abc import Iterator
@@ -95,6 +96,16 @@ def test_a_stack_whose_certificate_is_fetched_is_not_told_to_leave_port_80(docke
     message = refused(lambda: preflight.check_ports(settings, "dev", shell))
     assert "set httpPort" not in message
     assert re.search(r"set httpsPort (84[4-9]\d|8[5-9]\d\d) && set publicUrl https://video\.mysite\.org:\d+$", message)
+
+
+def test_the_port_that_is_proposed_is_one_that_exists_and_that_browsers_open(docker: Docker) -> None:
+    for port, no_port in ((65535, 65536), (5999, 6000)):
+        docker(_running("", "shop", f"127.0.0.1:{port}->443/tcp"))
+        settings = load(httpsPort=str(port), bindAddress="127.0.0.1", httpPort="3", jvbPort=str(_free_ports(1)[0]))
+        message = refused(functools.partial(preflight.check_ports, settings, "dev", shell))
+        (found,) = re.findall(r"set httpsPort (\d+)", message)
+        assert int(found) not in (port, no_port)
+        assert int(found) < 65536
 
 
 def test_free_ports_are_fine(docker: Docker, on_loopback: Settings) -> None:

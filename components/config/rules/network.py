@@ -10,7 +10,7 @@ from typing import Final
 from components.config.addresses import PublicUrl
 from components.config.checks.text import meant
 from components.config.keys import KEYS
-from components.config.ports import HeldPort, held_ports
+from components.config.ports import HeldPort, held_ports, is_usable
 from components.config.problems import Problem
 from components.config.rejected import RejectedValueUsed
 from components.config.settings import Settings
@@ -56,7 +56,7 @@ def _free(port: HeldPort, settings: Settings, taken: Sequence[HeldPort]) -> Held
     starts = [*needed, int(KEYS[port.key].default.partition("-")[0]), *range(port.last + 1, 65537 - length)]
     for start in (*starts, *range(1024, port.first)):
         free = dataclasses.replace(port, first=start, last=start + length - 1)
-        sound = meant(KEYS[port.key].check, [_spelled(free)])
+        sound = meant(KEYS[port.key].check, [_spelled(free)]) and is_usable(port.key, start)
         if sound and not any(_collide(one, free) for one in taken):
             return free
     return port
