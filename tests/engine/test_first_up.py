@@ -54,14 +54,13 @@ def test_a_second_up_changes_nothing(running: Workspace) -> None:
 
 def test_variables_that_lead_docker_elsewhere_move_nothing(running: Workspace) -> None:
     before = docker_host.identities(running.stack)
-    for elsewhere in (
-        {"DOCKER_CONTEXT": "elsewhere"},
-        {"DOCKER_HOST": "tcp://127.0.0.1:1"},
-        {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/nowhere"},
-    ):
+    for elsewhere in ({"DOCKER_CONTEXT": "elsewhere"}, {"DOCKER_HOST": "tcp://127.0.0.1:1"}):
         running.up("--expect-no-changes", environment=elsewhere)
         run = running.preview("--refresh", "--expect-no-changes", environment=elsewhere)
         assert run.code == 0, f"{elsewhere}: {run.text}"
+    # This one the provider reads whatever it is told; make takes it away.
+    run = running.pulumi("up", "--yes", "--stack", running.stack, environment={"DOCKER_CERT_PATH": "/nowhere"})
+    assert run.code != 0
     assert docker_host.identities(running.stack) == before
 
 
