@@ -96,7 +96,7 @@ review: ## show what this checkout changes against BASE=main, and what that does
 
 test: ## run all tests, those that cannot run here say why; TIER=default, servers, netns, prosody or engine: these alone
 	$(if $(filter-out $(TIERS),$(TIER)),$(error TIER is one of: $(TIERS)))
-	$(if $(filter-out default,$(TIER)),,@$(in) dev --args -- python -m pytest -rs --numprocesses=auto --maxprocesses=4 --dist=worksteal)
+	$(if $(filter-out default,$(TIER)),,@$(in) dev --args -- python -m pytest -rs --numprocesses=auto --maxprocesses=4)
 	$(if $(filter default,$(TIER)),,@$(in) dev --args -- python -m pytest -rs -m "$${TIER:-servers or netns or prosody or engine}")
 
 lint: lint-python lint-lua lint-shell lint-yaml ## check style and types
