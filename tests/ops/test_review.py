@@ -295,6 +295,7 @@ def _without_code(markdown: str) -> str:
     return re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", markdown)
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not on PATH")
 def test_a_revision_that_is_none_says_what_to_do() -> None:
     from ops.review import revisions
 
