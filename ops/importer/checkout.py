@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -268,16 +269,18 @@ def _take_look(found: _Found, place: str, path: Path, source: str) -> None:
         found.notes.append(Note(source, f"is not there: docker-compose put an empty directory at {place}"))
         return
     folder = path if path.is_dir() else path.parent
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    for file in files[:_MAX_LOOK]:
+    below = islice(path.rglob("*"), _MAX_LOOK + 1) if path.is_dir() else (path,)
+    files = [one for one in below if one.is_file()]
+    if len(files) > branding.MAX_FILES or sum(one.stat().st_size for one in files) > branding.MAX_TOTAL:
+        found.notes.append(Note(f"{source} at {place}", "more than brandingDir takes (docs/settings.md)", lost=True))
+        return
+    for file in sorted(files):
         relative = file.relative_to(folder).as_posix()
         name = f"{place}/{relative}".strip("/") if path.is_dir() else place
         if name.partition("/")[0] not in (*branding.FOLDERS, *branding.PAGES):
             found.notes.append(
                 Note(f"{source} at {name}", "brandingDir has no place for it (docs/settings.md)", lost=True)
             )
-        elif file.stat().st_size > branding.MAX_TOTAL:
-            found.notes.append(Note(f"{source} at {name}", "larger than brandingDir takes", lost=True))
         elif file.stat().st_size and not any(part.startswith(".") for part in name.split("/")):
             found.look[name] = file.read_bytes()
 

@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -107,7 +108,8 @@ def write(wanted: Wanted) -> list[str]:
     """Writes what is missing; what was done, in words. Raises OpsError."""
     os.umask(0o077)
     done = []
-    if wanted.look and _write_look(wanted):
+    look = bool(wanted.look) and _write_look(wanted)
+    if look:
         done.append(f"{len(wanted.look)} files in {wanted.branding_dir}/")
     fresh = _write_file(wanted)
     if fresh:
@@ -121,7 +123,9 @@ def write(wanted: Wanted) -> list[str]:
             again = "it is completed by the same command once that is put right" if stack_state.embedded else ""
             if fresh and not stack_state.embedded:
                 wanted.file.unlink()
-                again = f"{wanted.file.name} was not kept. For a first time: pulumi stack init {wanted.stack}"
+                if look:
+                    shutil.rmtree(wanted.root / wanted.branding_dir)
+                again = f"nothing was kept. For a first time: pulumi stack init {wanted.stack}"
             raise OpsError(f"{error}; {again}") from None
         if count:
             done.append(f"{count} secrets, encrypted, in {stack_state.config_file.relative_to(wanted.root)}")
