@@ -13,7 +13,7 @@ from typing import Any, Final
 from components.config import branding
 from ops.errors import OpsError
 from ops.importer import compose_file
-from ops.importer.source import Note, Source, Variable
+from ops.importer.source import Fault, Note, Source, Variable
 
 SECTION: Final = "online-counseling-videobackend"
 """The chart's name as a part of the platform's chart."""
@@ -94,6 +94,11 @@ def read(path: Path) -> Source:
             f"platform's with its section {SECTION}"
         )
     shared = content.get("global") or section.get("global") or {}
+    faults = [
+        Fault(name, "no text, of which Helm may print another one than stands there", "put the value in quotes")
+        for name, value in section.items()
+        if name in VARIABLES and not _plain(name, value)
+    ]
     variables = [Variable(VARIABLES[name], _text(value), name) for name, value in section.items() if name in VARIABLES]
     variables += [
         Variable(GLOBAL[name], _text(value), f"global.{name}")
@@ -111,15 +116,22 @@ def read(path: Path) -> Source:
         variables=tuple(_without_broker(variables)),
         defaults={"conference_timeout": "5"},
         look=_look(file.parent),
+        faults=tuple(faults),
         notes=tuple(_notes(section)),
     )
 
 
+def _plain(name: str, value: Any) -> bool:
+    """Whether Helm prints what stands there: of a number it makes a float, of 0123 and yes something else."""
+    port = name == "turnPort" and isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536
+    return value is None or isinstance(value, str) or port
+
+
 def _text(value: Any) -> str:
-    """A value as Helm's templates print it."""
+    """A value as Helm's templates print it; nothing for a list or map, which none of them prints."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if value is None else str(value)
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _without_broker(variables: list[Variable]) -> Iterator[Variable]:

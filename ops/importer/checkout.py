@@ -42,6 +42,8 @@ OWN_MODULES: Final = ("token_moderation", "close_room", "create_room", "muc_lobb
 LOBBY_MODULES: Final = ("token_lobby_bypass", "lobby_autostart", "persistent_lobby")
 _PUBLISHED: Final = {"80": "HTTP_PORT", "8000": "HTTP_PORT", "443": "HTTPS_PORT", "8443": "HTTPS_PORT"}
 _MAX_LOOK: Final = 1000
+_MOST: Final = 2000
+"""Variables of an `.env`; docker-jitsi-meet knows some 500."""
 _DATA: Final = (
     "/storage",
     "/var/lib/prosody",

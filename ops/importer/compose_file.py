@@ -118,6 +118,8 @@ Resolve = Callable[[Any], str]
 
 def _resolver(path: Path, variables: Mapping[str, str], mentioned: set[str], faults: list[tuple[str, str]]) -> Resolve:
     def resolve(value: Any) -> str:
+        if isinstance(value, dict | list):
+            raise OpsError(f"{path}: a list or map stands where a text belongs")
         text = "" if value is None else ("true" if value else "false") if isinstance(value, bool) else str(value)
 
         def replaced(match: re.Match[str]) -> str:

@@ -22,7 +22,7 @@ from dotenv.variables import parse_variables
 
 from ops.errors import OpsError
 
-MAX_SIZE: Final = 1024 * 1024
+MAX_SIZE: Final = 256 * 1024
 """Bytes of any file of text that is read; a real one has some thousand."""
 _SPACE: Final = " \t"
 _STRANGE: Final = re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f]")
@@ -148,13 +148,14 @@ def grammar_2(text: str) -> dict[str, str | None]:
 
 def _statements(source: str) -> Iterator[tuple[int, str, tuple[str, bool] | None]]:  # noqa: PLR0912 (one grammar)
     """Each variable with its line; its text, and whether variables in it count; None without a value."""
-    at = 0
+    at, line, counted = 0, 1, 0
     while True:
         while at < len(source) and source[at].isspace():
             at += 1
         if at == len(source):
             return
-        line = source.count("\n", 0, at) + 1
+        line += source.count("\n", counted, at)
+        counted = at
         end = source.find("\n", at)
         end = len(source) if end < 0 else end
         if source[at] == "#":

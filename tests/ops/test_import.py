@@ -305,6 +305,20 @@ def test_the_chart_s_values_become_a_stack_file(machine: Project, ops: Ops, tmp_
     assert "rabbitUrl: required" in run.stdout
 
 
+def test_a_number_that_helm_would_print_otherwise_is_refused(machine: Project, ops: Ops, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    for given in ("12345678901234567890123456789012", "0123", "yes", "1.5", "[a]", "{a: b}"):
+        values.write_text(CHART.replace(f'"{SECRET}"', given))
+        run = ops("import", "--from", str(values), "--stack", "beratung")
+        assert run.returncode == 1
+        assert "put the value in quotes" in run.stderr
+    bomb = "a: &a [x, x, x, x]\n" + "".join(
+        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefghijklmno", "bcdefghijklmnop")
+    )
+    values.write_text(bomb + CHART.replace("colour: blue", "jibriXmppPassword: *p"))
+    assert ops("import", "--from", str(values), "--stack", "beratung").returncode == 1
+
+
 def test_whatever_a_path_holds_is_told_in_one_line(machine: Project, ops: Ops, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "nested").mkdir()
@@ -320,6 +334,7 @@ def test_whatever_a_path_holds_is_told_in_one_line(machine: Project, ops: Ops, t
         "latin1": "JWT_APP_ID=M\xfcller\n".encode("latin-1"),
         "huge": b"A=1\n" * 400_000,
         "nothing.env": b"",
+        "many.env": b"".join(b"V%d=x\n" % number for number in range(3000)),
         "list.yaml": b"- a\n",
         "broken.yaml": b"a: [\n",
         "deep.yaml": b"a: " + b"[" * 5000,
