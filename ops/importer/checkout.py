@@ -83,6 +83,8 @@ def read(path: Path, statistics: Path | None = None) -> Source:
     entries, faults = dotenv_file.read(dotenv_file.text_of(env))
     if path.is_file() and not entries and not faults:
         raise OpsError(f"{path} has no NAME=VALUE: give a file in the form of docker-compose's {ENV}")
+    if len(entries) + len(faults) > _MOST:
+        raise OpsError(f"{env} has more than {_MOST} variables: no installation has, so give another file")
     found.faults += [
         Fault(
             f"{env.name}:{one.line}",

@@ -313,7 +313,7 @@ def test_a_number_that_helm_would_print_otherwise_is_refused(machine: Project, o
         assert run.returncode == 1
         assert "put the value in quotes" in run.stderr
     bomb = "a: &a [x, x, x, x]\n" + "".join(
-        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefghijklmno", "bcdefghijklmnop")
+        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefghijklmno", "bcdefghijklmnop", strict=True)
     )
     values.write_text(bomb + CHART.replace("colour: blue", "jibriXmppPassword: *p"))
     assert ops("import", "--from", str(values), "--stack", "beratung").returncode == 1
