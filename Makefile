@@ -45,7 +45,7 @@ SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh\b' .ci tests bench prosody 2>/d
 LUA = $(shell find prosody tests -name '*.lua' -not -path '*/golden/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy verify token outputs config env import plan review test lint lock bench clean
+.PHONY: help up preview refresh destroy verify token outputs config env import plan review pin test lint lock bench clean
 .PHONY: lint-python lint-lua lint-shell lint-yaml
 
 help: ## this list
@@ -93,6 +93,9 @@ plan: ## show on one screen what a stack consists of; ARGS=--full every resource
 
 review: ## show what this checkout changes against BASE=main, and what that does to people; ARGS=--markdown, ARGS=--json
 	@$(in) ops --args -- python -m ops review --base="$$BASE"
+
+pin: ## ask the registries for the images' digests and write them beside the tags; YES=1 takes those that moved
+	@$(in) ops -- python -m ops pin $(if $(call on,$(YES)),--yes)
 
 test: ## run all tests, those that cannot run here say why; TIER=default, servers, netns, prosody or engine: these alone
 	$(if $(filter-out $(TIERS),$(TIER)),$(error TIER is one of: $(TIERS)))

@@ -39,6 +39,12 @@ def _review(options: argparse.Namespace) -> int:
     return revisions.run(options.base, form=options.form)
 
 
+def _pin(options: argparse.Namespace) -> int:
+    from ops import pin
+
+    return pin.show() if options.list else pin.run(yes=options.yes)
+
+
 def _run_pulumi(options: argparse.Namespace) -> int:
     from ops import run
 
@@ -153,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     imported.add_argument("--statistics", metavar="FILE", help="its statistics.cfg.lua, where that lies elsewhere")
     imported.add_argument("--dry-run", action="store_true", help="write nothing")
     imported.add_argument("--renew", action="store_true", help="leave refused secrets out: new ones are generated")
+    pin = command("pin", _pin, "ask the registries for the images' digests, and write them beside the tags")
+    pin.add_argument("--yes", action="store_true", help="take the digests of tags that moved")
+    pin.add_argument("--list", action="store_true", help="the images alone, as stacks run them, as JSON; asks nobody")
     for name, explained in (
         ("up", "pulumi up, with all that it needs"),
         ("preview", "pulumi preview: what up would change"),

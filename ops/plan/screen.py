@@ -5,6 +5,7 @@ Owns the layout. Everything that it says comes from the settings and the bluepri
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -60,7 +61,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 def _row(spec: ContainerSpec) -> tuple[str, ...]:
     return (
         spec.role,
-        spec.image,
+        re.sub(r"@sha256:([0-9a-f]{12})[0-9a-f]{52}$", r"@\1", spec.image),
         _ports(spec),
         _health(spec.health),
         f"{spec.memory} MiB",

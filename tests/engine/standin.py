@@ -98,7 +98,8 @@ class Variant:
 
     def image(self, spec: ContainerSpec) -> str:
         """The stand-in of a spec's image; those that are not Jitsi's have fixed names of their own (`components.stack.images`)."""
-        return spec.image if spec.image.startswith(f"{self.registry}/") else f"{self.registry}/{spec.role}:1"
+        image = spec.image.partition("@")[0]  # no stand-in has a digest
+        return image if image.startswith(f"{self.registry}/") else f"{self.registry}/{spec.role}:1"
 
     @property
     def everything(self) -> dict[str, ContainerSpec]:

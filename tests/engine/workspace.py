@@ -99,8 +99,10 @@ class Workspace:
             **(config or {}),
         }
         for spec in Variant(registry).everything.values():
-            if spec.image != Variant(registry).image(spec):
-                self.patch("components/stack/images.py", spec.image, Variant(registry).image(spec))
+            image = spec.image.partition("@")[0]
+            if image != Variant(registry).image(spec):
+                self.patch("components/stack/images.py", image, Variant(registry).image(spec))
+        (self.project / "components/stack/images.toml").write_text("", encoding="utf-8")
         self.write()
 
     def _environ(self, toolbox: Toolbox) -> dict[str, str]:

@@ -49,7 +49,7 @@ def shared(settings: Settings) -> dict[str, Shared]:
     return {
         role: Shared(
             role=role,
-            image=images.OTHERS.get(role) or images.jitsi(role, registry, release),
+            image=images.of(role, registry, release),
             memory=memory,
             tmpfs=dict(_TMPFS.get(role, topology.TMPFS)),
             restart=restart,
