@@ -47,6 +47,11 @@ def test_values_of_the_project_stand_where_the_stack_file_has_none(tmp_path: Pat
     assert _config(tmp_path, "").values == {"videobackend:httpPort": "8000", "videobackend:timeZone": "UTC"}
 
 
+def test_a_fixed_value_of_the_project_counts() -> None:
+    project = {"name": "videobackend", "config": {"httpPort": {"value": "8001"}}}
+    assert stackfile.engine_config({}, project).values == {"videobackend:httpPort": "8001"}
+
+
 def test_an_encrypted_value_is_present_and_secret(tmp_path: Path) -> None:
     config = _config(tmp_path, "config:\n  jwtAppSecret:\n    secure: v1:abc\n")
     assert config.values["videobackend:jwtAppSecret"] == ENCRYPTED
