@@ -23,17 +23,17 @@ _OPS: Final = {
     "read": "read",
     "import": "imported",
     "discard": "forgotten",
-    "refresh": "read back otherwise",
 }
 """What the engine calls a step (pulumi, pkg/resource/deploy/step.go), in words."""
-_PARTS: Final = (
-    "create-replacement",
+_PASSED_OVER: Final = (
+    "same",
+    "refresh",  # each resource has one with --refresh; what it found out shows in the step after it
+    "create-replacement",  # these are parts of a `replace`
     "delete-replaced",
     "remove-pending-replace",
     "discard-replaced",
     "read-replacement",
 )
-"""Steps that are the halves of a `replace`."""
 _MOST: Final = 500
 _LONGEST: Final = 1_000
 _LARGEST: Final = 2_000_000
@@ -79,7 +79,7 @@ def of_preview(stack: str, digest: Mapping[str, Any]) -> Foreseen:
     steps = []
     for one in digest.get("steps") or []:
         op, kind, name = one["op"], *_named(one["urn"])
-        if op == "same" or op in _PARTS:
+        if op in _PASSED_OVER:
             continue
         reasons = one.get("replaceReasons") or one.get("diffReasons") or sorted(one.get("detailedDiff") or {})
         steps.append(Step(op, kind, name, tuple(map(str, reasons))))

@@ -70,13 +70,14 @@ class Stack:
         except ValueError:
             return self._refused(_errors(done))
         failed = [one.get("message", "") for one in digest.get("diagnostics") or [] if one.get("severity") == "error"]
-        if failed or (done.code and not digest.get("steps")):
+        found = foreseen.of_preview(self.name, digest)
+        if failed or (done.code and not found.steps):
             return self._refused([line for text in failed for line in text.splitlines()] or _errors(done))
-        return foreseen.of_preview(self.name, digest)
+        return found
 
     def drift(self) -> Foreseen:
         """What really runs against the state and this checkout, and whether it does what callers need."""
-        found = self.preview("--refresh")
+        found = self.preview("--refresh", "--expect-no-changes")
         return found if found.errors else replace(found, failed=self._verify(1))
 
     def up(self, approved: Foreseen | None) -> list[str]:

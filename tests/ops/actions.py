@@ -59,9 +59,14 @@ class Runner:
         )
         file = self.directory / "event.json"
         file.write_text(json.dumps(event))
-        shutil.rmtree(self._artefacts, ignore_errors=True)
-        self._artefacts.mkdir()
+        if event_name != "workflow_run":  # which reads what another run left
+            shutil.rmtree(self._artefacts, ignore_errors=True)
+        self._artefacts.mkdir(exist_ok=True)
+        temporary = self.directory / "temp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         context = {
+            "runner": {"temp": str(temporary)},
             "github": {
                 "event": event,
                 "event_name": event_name,
@@ -142,9 +147,9 @@ class Runner:
         if action in ("actions/checkout", "actions/setup-python"):
             return True
         if action == "actions/upload-artifact":
-            source = Path(given["path"])
+            source = Path(str(given["path"]))
             if source.exists():
-                shutil.copytree(source, self._artefacts / given["name"])
+                shutil.copytree(source, self._artefacts / given["name"], dirs_exist_ok=True)
             return source.exists()
         if action == "actions/download-artifact":
             found = list(self._artefacts.glob(given.get("pattern") or given["name"]))
@@ -195,6 +200,7 @@ def _text(value: Any, context: Mapping[str, Any], *, whole: bool = False) -> Any
 def _evaluate(text: str, context: Mapping[str, Any], *, good: bool = True) -> Any:
     def value(path: str) -> Any:
         found: Any = context
+        assert path.split(".", maxsplit=1)[0] in context, f"this runner does not know {path}"
         for part in path.split("."):
             found = (found or {}).get(part, "") if isinstance(found, Mapping) or not found else ""
         return found

@@ -16,15 +16,19 @@ from ops.errors import OpsError
 from ops.github import __main__ as github_main
 from ops.github import comment, pull_request
 from ops.project import stackfile
+from ops.review import text
+from ops.review.difference import Change
 from ops.unattended import __main__ as unattended_main
+from ops.unattended import plans
 from ops.unattended import stack as unattended_stack
+from ops.unattended.login import SECRETS
 from ops.unattended.stack import Done
 from ops.verify import report
 from ops.verify.result import Result, failed, ok
 from tests.ops.actions import Job, Runner
 from tests.ops.standin import BOT, Repository, served
 from tests.ops.test_ready import DEPLOYED, LOCKED, SOUND
-from tests.ops.test_review import HOSTILE
+from tests.ops.test_review import HOSTILE, _without_code
 
 OLD: Final = "a" * 40
 HEAD: Final = "b" * 40
@@ -52,6 +56,8 @@ class Engine:
         self.steps: dict[str, list[Any]] = {}
         self.fails: dict[tuple[str, str], Done] = {}
         self.checks: dict[str, Mapping[str, Result]] = {}
+        self.changes: list[Change] = []
+        self.broken: set[str] = set()
         self.judges = False
         """Whether `ready` looks at the stack files, which takes a moment."""
         self.done: list[str] = []
@@ -67,12 +73,23 @@ class Engine:
         if word == "ready":
             return self._ready(stack, environ) if self.judges else Done(0, "", "")
         if word == "preview":
-            return Done(0, json.dumps({"steps": [*self.steps.get(stack, []), {"op": "same", "urn": f"{URN}x"}]}), "")
+            always = "refresh" if "--refresh" in command else "same"
+            return Done(0, json.dumps({"steps": [*self.steps.get(stack, []), {"op": always, "urn": f"{URN}x"}]}), "")
         if word == "verify":
             checks = self.checks.get(stack, GOOD)
             page: Any = SimpleNamespace(origin="https://video.test")
             return Done(int(checks is BAD), report._as_json(stack, page, checks, 1.0), "")
         return Done(0, "done", "")
+
+    def plans(self, command: Sequence[str], environ: Mapping[str, str]) -> Done:
+        assert not [name for name in environ if name in SECRETS or "TOKEN" in name], "a stranger's code runs here"
+        if "ops.environment" in command:
+            return Done(0, "", "")
+        if "review" in command:
+            refused = any(one.kind == "refused" for one in self.changes)
+            return Done(int(refused), text.as_json("HEAD^1", self.changes), "")
+        stack = command[command.index("--stack") + 1]
+        return Done(int(stack in self.broken), f"plan of {stack}", "")
 
     def _ready(self, stack: str, environ: Mapping[str, str]) -> Done:
         try:
@@ -101,6 +118,7 @@ class World:
             {
                 "ops.environment": lambda *_: 0,
                 "ops.unattended.tools": lambda *_: 0,
+                "ops.unattended.plans": lambda words, environ: plans.main(words, environ, self.engine.plans, self.root),
                 "ops.unattended": lambda words, environ: unattended_main.main(words, environ, self.engine.call),
                 "ops.github": self._github,
             },
@@ -140,6 +158,23 @@ class World:
         }
         return self.runner.run("preview", "pull_request", {"pull_request": pull})
 
+    def plan(self, *, left: bool = True) -> dict[str, Job]:
+        """A pull request from a fork, and what follows the run for it."""
+        jobs = self.runner.run("plan", "pull_request", {"pull_request": {"number": 7}})
+        if not left:
+            shutil.rmtree(self.runner.directory / "artefacts" / "plan")
+        self.repository.pulls = [{"number": 7, "head": {"sha": HEAD}, "base": {"ref": "main"}}]
+        run = {
+            "event": "pull_request",
+            "head_sha": HEAD,
+            "head_branch": "topic",
+            "head_repository": {"id": 5, "owner": {"login": "fork"}},
+            "html_url": "https://github.com/o/r/actions/runs/8",
+            "conclusion": jobs["plan"].result,
+        }
+        assert results(self.runner.run("plan-comment", "workflow_run", {"workflow_run": run})) == {"comment": "success"}
+        return jobs
+
     def deploy(self, commit: str = HEAD) -> dict[str, Job]:
         """CI is done for a commit on main."""
         run = {"event": "push", "head_sha": commit, "head_repository": {"full_name": "o/r"}}
@@ -155,14 +190,14 @@ class World:
         return str(one["body"])
 
 
+def results(jobs: Mapping[str, Job]) -> dict[str, str]:
+    return {name: one.result for name, one in jobs.items()}
+
+
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with served(Repository(runs=[dict(CI_RUN)])) as repository:
         yield World(tmp_path, repository, monkeypatch)
-
-
-def results(jobs: Mapping[str, Job]) -> dict[str, str]:
-    return {name: one.result for name, one in jobs.items()}
 
 
 def test_a_pull_request_of_the_teams_gets_one_comment_with_what_the_engine_foresees(
@@ -186,6 +221,36 @@ def test_a_fork_gets_no_secret_and_no_preview(world: World) -> None:
     assert set(results(world.preview(fork=True)).values()) == {"skipped"}
     assert world.engine.done == []
     assert world.repository.comments == []
+
+
+def test_a_forks_pull_request_gets_the_review_with_what_is_refused_removed_and_added(world: World) -> None:
+    world.engine.changes = [
+        Change("prod", "refused", refused="jvbPort: 70000"),
+        Change("staging", "removed", people=["its containers keep running"]),
+        *(Change(f"new{number}", "added", added=["web"]) for number in range(40)),
+        *(Change(one, "changed", settings=[(one, one, one)]) for one in HOSTILE),
+    ]
+    world.engine.broken = {"prod"}
+    assert results(world.plan()) == {"plan": "failure"}
+    shown = world.comment
+    assert (
+        shown.index("`prod`: REFUSED")
+        < shown.index("its containers keep running")
+        < shown.index("`new39`: a new stack")
+    )
+    assert "success" not in shown.splitlines()[2]
+    assert f"**Review** of `{HEAD}`" in shown
+    outside = _without_code(shown)
+    assert not [
+        mark for mark in ("<img", "@everyone", "](javascript", "evil.test", "\x1b", "**bold") if mark in outside
+    ]
+
+
+def test_a_review_whose_run_failed_before_it_left_anything_replaces_the_older_one(world: World) -> None:
+    world.repository.comments = [{"id": 1, "user": BOT, "body": f"{comment.MARK}\nof {OLD}"}]
+    world.plan(left=False)
+    assert OLD not in world.comment
+    assert "There is no review of this commit: the run left none" in world.comment
 
 
 def test_a_stack_that_is_refused_or_removed_or_cannot_be_previewed_is_first_in_the_comment_with_its_reason(
@@ -237,8 +302,6 @@ def test_no_name_that_the_engine_says_is_markup_in_the_comment(world: World) -> 
     world.engine.steps["prod"] = [{"op": one, "urn": f"{URN}{one}", "replaceReasons": [one]} for one in HOSTILE]
     world.preview()
     count = len(world.comment.splitlines())
-    from tests.ops.test_review import _without_code
-
     outside = _without_code(world.comment)
     for mark in ("<img", "@everyone", "](javascript", "www.", "evil.test", "\x1b", "\u202e", "**bold"):
         assert mark not in outside
@@ -314,9 +377,9 @@ def test_a_commit_whose_checks_did_not_pass_is_not_deployed(
 
 def test_a_stack_without_its_file_or_with_the_runners_own_docker_is_not_deployed_and_no_other_is(world: World) -> None:
     world.engine.judges = True
-    for text in (None, SOUND.replace("  docker:host: ssh://deploy@video.test\n", "")):
+    for left in (None, SOUND.replace("  docker:host: ssh://deploy@video.test\n", "")):
         path = world.root / "Pulumi.prod.yaml"
-        path.unlink() if text is None else path.write_text(text)
+        path.unlink() if left is None else path.write_text(left)
         jobs = world.deploy()
         assert results(jobs)["preview prod"] == "failure"
         assert results(jobs)["up"] == "skipped"
