@@ -13,7 +13,7 @@ from typing import Any, Final
 from components.config import branding
 from ops.errors import OpsError
 from ops.importer import compose_file
-from ops.importer.source import Fault, Note, Source, Variable
+from ops.importer.source import LUA_NAMES, SWITCH, Fault, Note, Source, Variable
 
 SECTION: Final = "online-counseling-videobackend"
 """The chart's name as a part of the platform's chart."""
@@ -37,6 +37,7 @@ VARIABLES: Final = {
     "turnCredentials": "TURN_CREDENTIALS",
     "turnHost": "TURN_HOST",
     "turnPort": "TURN_PORT",
+    "enablePersistentRooms": "enable_persistent_rooms",
     "jitsiTechnicalUser": "jitsi_technical_username",
     "jitsiTechnicalUserPassword": "jitsi_technical_password",
     "keycloakserviceAppClientid": "keycloak_app_client_id",
@@ -61,7 +62,6 @@ FIXED: Final = {
 """What the chart's templates set whatever its values are."""
 _NEEDLESS: Final = {
     "videoCallServerHost": "no template of the chart reads it",
-    "enablePersistentRooms": "it turns the VideoService's stop call on; videoServiceUrl does here",
 }
 _IMAGES: Final = tuple(
     f"{role}{what}" for role in ("jicofo", "jvb", "prosody", "web") for what in ("ImageName", "Version")
@@ -113,7 +113,7 @@ def read(path: Path) -> Source:
     return Source(
         path=path,
         kind=f"the chart's {file.name}" + (f", section {SECTION}" if whole else ""),
-        variables=tuple(_without_broker(variables)),
+        variables=tuple(_switched_on(variables)),
         defaults={"conference_timeout": "5"},
         look=_look(file.parent),
         faults=tuple(faults),
@@ -123,7 +123,9 @@ def read(path: Path) -> Source:
 
 def _plain(name: str, value: Any) -> bool:
     """Whether Helm prints what stands there: of a number it makes a float, of 0123 and yes something else."""
-    port = name == "turnPort" and isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536
+    if isinstance(value, bool):
+        return name == "enablePersistentRooms"
+    port = name == "turnPort" and isinstance(value, int) and 0 < value < 65536
     return value is None or isinstance(value, str) or port
 
 
@@ -134,10 +136,12 @@ def _text(value: Any) -> str:
     return str(value) if isinstance(value, str | int | float) else ""
 
 
-def _without_broker(variables: list[Variable]) -> Iterator[Variable]:
-    """The broker's user and password count where statistics are on."""
-    on = any(one.name == "enable_statistics" and one.value == "true" for one in variables)
-    return (one for one in variables if on or not one.name.startswith("rabbit_"))
+def _switched_on(variables: list[Variable]) -> Iterator[Variable]:
+    """Without the broker's and the VideoService's values where the chart does not use them."""
+    values = {one.name: one.value for one in variables}
+    off = [kind for kind, switch in SWITCH.items() if values.get(switch) != "true"]
+    idle = {name for kind in off for name in LUA_NAMES[kind] if name != SWITCH[kind]}
+    return (one for one in variables if one.name not in idle)
 
 
 def _notes(section: Mapping[Any, Any]) -> Iterator[Note]:

@@ -16,7 +16,7 @@ from components.config import branding
 from ops.errors import OpsError
 from ops.importer import compose_file, dotenv_file, lua_file
 from ops.importer.compose_file import Compose, Service
-from ops.importer.source import SERVICES, STATISTICS, Fault, Note, Source, Variable
+from ops.importer.source import LUA_NAMES, SERVICES, SWITCH, Fault, Note, Source, Variable
 
 ENV: Final = ".env"
 FRONT_END: Final = "/usr/share/jitsi-meet/"
@@ -95,7 +95,7 @@ def read(path: Path, statistics: Path | None = None) -> Source:
     ]
     values = {name: entry.value for name, entry in entries.items()}
     origins = {name: f"{env.name}:{entry.line}" for name, entry in entries.items()}
-    files = compose_file.find(path) if path.is_dir() else []
+    files = compose_file.find(path, values) if path.is_dir() else []
     if files:
         compose = compose_file.read(files, values)
         found.faults += [
@@ -224,8 +224,8 @@ def _take_file(found: _Found, role: str, path: Path, name: str) -> None:
     if name in _CUSTOM:
         if dotenv_file.text_of(path).strip():
             found.look[_CUSTOM[name]] = path.read_bytes()
-    elif name == "conf.d/statistics.cfg.lua":
-        _take_lua(found, path)
+    elif path.name in SWITCH:
+        _take_lua(found, path, path.name)
     elif name == "keys/cert.crt":
         _take_certificate(found, path)
     elif path.name not in _GENERATED:
@@ -291,27 +291,28 @@ def _take_look(found: _Found, place: str, path: Path, source: str) -> None:
 
 def _take_statistics(found: _Found, path: Path, given: Path | None) -> None:
     if given is not None:
-        _take_lua(found, given)
+        _take_lua(found, given, "statistics.cfg.lua")
     elif not found.statistics and path.is_dir():
         for name in _STATISTICS_PATHS:
             if (path / name).is_file():
-                _take_lua(found, path / name)
+                _take_lua(found, path / name, "statistics.cfg.lua")
                 return
 
 
-def _take_lua(found: _Found, path: Path) -> None:
-    """The four values of statistics.cfg.lua; the broker's are nothing while it is off."""
-    found.statistics = True
+def _take_lua(found: _Found, path: Path, kind: str) -> None:
+    """The values of one of Prosody's files of settings; nothing but its switch while that is off."""
+    found.statistics = found.statistics or kind == "statistics.cfg.lua"
     values, line = lua_file.assignments(dotenv_file.text_of(path))
     if line is not None:
         found.faults.append(Fault(f"{path.name}:{line}", "no plain assignment", 'write NAME = "VALUE", one a line'))
         return
-    found.variables = [one for one in found.variables if one.name not in STATISTICS]
-    on = values.get("enable_statistics", "false") not in ("false", "")
+    found.variables = [one for one in found.variables if one.name not in LUA_NAMES[kind]]
+    switch = SWITCH[kind]
+    on = values.get(switch, "false") not in ("false", "")
     for name, value in values.items():
-        if name not in STATISTICS:
+        if name not in LUA_NAMES[kind]:
             found.notes.append(Note(f"{path.name}: {name}", "no module of the program reads it", lost=True))
-        elif on or name == "enable_statistics":
+        elif on or name == switch:
             found.variables.append(Variable(name, value, path.name))
         else:
-            found.notes.append(Note(name, "without effect while enable_statistics is false"))
+            found.notes.append(Note(name, f"without effect while {switch} is false"))

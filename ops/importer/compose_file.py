@@ -89,8 +89,17 @@ def read_yaml(path: Path) -> Any:
         raise OpsError(f"{path} is not valid YAML: mend it as docker-compose or Helm asks for") from None
 
 
-def find(directory: Path) -> list[Path]:
-    """The compose file of a directory and its override; nothing without one."""
+def find(directory: Path, variables: Mapping[str, str]) -> list[Path]:
+    """The compose files of a directory: those of COMPOSE_FILE, else the one there is and its override.
+
+    Raises OpsError where one that COMPOSE_FILE names is not there.
+    """
+    if chosen := variables.get("COMPOSE_FILE"):
+        files = [directory / name for name in chosen.split(variables.get("COMPOSE_PATH_SEPARATOR") or ":")]
+        for file in files:
+            if not file.is_file():
+                raise OpsError(f"{file} is named by COMPOSE_FILE in .env, and is not there")
+        return files
     base = [directory / name for name in NAMES if (directory / name).is_file()][:1]
     return [*base, *[directory / name for name in OVERRIDES if (directory / name).is_file()][:1]] if base else []
 

@@ -93,6 +93,8 @@ def _elsewhere(name: str) -> str:
         return f"of {part}, a container that no stack has"
     if name in names.UNREAD:
         return "handed over by the compose file, and read by no image"
+    if name.startswith("COMPOSE_"):
+        return "docker-compose's own"
     if name in ("CONFIG", "CUSTOMFILES"):
         return "a directory on the Docker host; files are uploaded here, and data is on volumes"
     return ""
@@ -215,6 +217,10 @@ def _sentry(result: Outcome, one: Variable, _: Mapping[str, str]) -> None:
         hand_on(result, one, ("jicofo", "jvb"))
 
 
+def _persistent_rooms(result: Outcome, one: Variable, _: Mapping[str, str]) -> None:
+    result.needless.append((one.name, "it turns the VideoService's stop call on; videoServiceUrl does here"))
+
+
 def _dynamic_branding(result: Outcome, one: Variable, _: Mapping[str, str]) -> None:
     if ENVIRONMENT in KEYS:
         hand_on(result, one, ("web",))
@@ -240,6 +246,7 @@ SPECIAL: Final[dict[str, Special]] = {
     "JITSI_IMAGE_REPO": _registry,
     "DYNAMIC_BRANDING_URL": _dynamic_branding,
     "SENTRY_DSN": _sentry,
+    "enable_persistent_rooms": _persistent_rooms,
 }
 
 

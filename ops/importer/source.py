@@ -12,7 +12,20 @@ from pathlib import Path
 from typing import Final
 
 SERVICES: Final = ("web", "prosody", "jicofo", "jvb")
-STATISTICS: Final = ("enable_statistics", "rabbit_url", "rabbit_username", "rabbit_password")
+SWITCH: Final = {"statistics.cfg.lua": "enable_statistics", "videoservice.cfg.lua": "enable_persistent_rooms"}
+"""Prosody's files of settings, and the one in each without which the others have no effect."""
+LUA_NAMES: Final = {
+    "statistics.cfg.lua": ("enable_statistics", "rabbit_url", "rabbit_username", "rabbit_password"),
+    "videoservice.cfg.lua": (
+        "enable_persistent_rooms",
+        "videoserviceurl",
+        "keycloak_auth_server_url",
+        "keycloak_app_client_id",
+        "jitsi_technical_username",
+        "jitsi_technical_password",
+    ),
+}
+"""What stands in them."""
 
 
 @dataclass(frozen=True)

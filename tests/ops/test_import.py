@@ -167,6 +167,22 @@ def test_a_checkout_becomes_a_stack_file_its_secrets_and_its_look(machine: Proje
     assert "Still to set" not in run.stdout
 
 
+def test_the_files_that_compose_file_names_are_those_that_count(machine: Project, ops: Ops, old: Path) -> None:
+    (old / ".env").write_text(ENV + "COMPOSE_FILE=docker-compose.yml:jibri.yml\n")
+    (old / "jibri.yml").write_text(
+        "services: {jibri: {image: jitsi/jibri}, web: {environment: {ENABLE_CLOSE_PAGE: 0}}}\n"
+    )
+    run = ops("import", "--from", str(old), "--stack", "beratung", "--dry-run")
+    assert run.returncode == 0, run.stderr
+    assert "enablePrejoinPage" not in run.stdout  # of the override, which is not named
+    assert "enableClosePage: false" in run.stdout
+    assert "service jibri: a container that no stack has" in run.stdout
+    assert "COMPOSE_FILE: docker-compose's own" in run.stdout
+    (old / "jibri.yml").unlink()
+    message = one_line_error(ops("import", "--from", str(old), "--stack", "beratung"))
+    assert "jibri.yml is named by COMPOSE_FILE in .env, and is not there" in message
+
+
 def test_no_secret_is_said_on_a_command_line_or_in_a_file_in_plain(machine: Project, ops: Ops, old: Path) -> None:
     run = ops("import", "--from", str(old), "--stack", "beratung")
     secrets = (SECRET, OTHER, "secret-of-the-broker-77")
