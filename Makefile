@@ -130,6 +130,7 @@ lint-yaml:
 	$(DEV)/check-jsonschema --builtin-schema vendor.github-actions $(wildcard .github/actions/*/action.yml)
 	$(DEV)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(DEV)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
+	$(DEV)/check-jsonschema --builtin-schema vendor.renovate renovate.json
 	$(DEV)/zizmor --offline --quiet --persona auditor .github
 	@if command -v actionlint >/dev/null; then set -x; actionlint; \
 	else echo "skipped: the workflows' own language needs actionlint (go install)"; fi
