@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ops.github.comment import cut
-from ops.github.pull_request import BOT, Call
+from ops.github.pull_request import BOT, Call, pages
 from ops.review import text
 from ops.unattended import foreseen
 from ops.unattended.foreseen import Foreseen
@@ -53,7 +53,7 @@ def report(call: Call, repository: str, found: Foreseen, url: str) -> str:
 
 
 def _open_issue(call: Call, repository: str, mark: str) -> int | None:
-    for one in call("GET", f"/repos/{repository}/issues?state=open&labels={_LABEL}&per_page=100", None):
+    for one in pages(call, f"/repos/{repository}/issues?state=open&"):
         if (one.get("user") or {}).get("login") == BOT and str(one.get("body") or "").startswith(mark):
             return int(one["number"])
     return None

@@ -65,16 +65,17 @@ def write(call: Call, repository: str, number: int, body: str) -> None:
 
 def comment(call: Call, repository: str, number: int, mark: str) -> Mapping[str, Any] | None:
     """The comment that a workflow made, found by its first line; None where there is none."""
-    for one in _comments(call, repository, number):
+    for one in pages(call, f"/repos/{repository}/issues/{number}/comments?"):
         if (one.get("user") or {}).get("login") == BOT and str(one.get("body") or "").startswith(mark):
             return one
     return None
 
 
-def _comments(call: Call, repository: str, number: int) -> Iterator[Mapping[str, Any]]:
+def pages(call: Call, path: str) -> Iterator[Mapping[str, Any]]:
+    """All entries of a list, however many pages it has; `path` ends in `?` or `&`."""
     page = 1
     while True:
-        found = call("GET", f"/repos/{repository}/issues/{number}/comments?per_page={_PAGE}&page={page}", None)
+        found = call("GET", f"{path}per_page={_PAGE}&page={page}", None)
         yield from found
         if len(found) < _PAGE:
             return

@@ -19,10 +19,12 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], call: stack.Call 
     parser = argparse.ArgumentParser(prog="python3 -m ops.unattended", description=__doc__)
     parser.add_argument("command", choices=["preview", "up", "drift"])
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--out", type=Path, help="keep what preview or drift found there, for a later job")
-    parser.add_argument("--approved", type=Path, help="up: do only what this preview showed")
+    parser.add_argument(
+        "--out", default="", metavar="FILE", help="keep what preview or drift found there, for a later job"
+    )
+    parser.add_argument("--approved", default="", metavar="FILE", help="up: do only what this preview showed")
     options = parser.parse_args(arguments)
-    approved = foreseen.read(options.approved, options.stack) if options.approved else None
+    approved = foreseen.read(Path(options.approved), options.stack) if options.approved else None
     try:
         with logged_in(environ) as engine:
             one = stack.Stack(options.stack, engine, call)
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], call: stack.Call 
             return _say(environ, options.stack, [str(error), "Nothing was changed."])
         found = Foreseen(options.stack, errors=(str(error),))
     if options.out:
-        foreseen.write(found, options.out)
+        foreseen.write(found, Path(options.out))
     print(foreseen.as_text(found))
     _summarise(environ, foreseen.as_markdown(found))
     differs = options.command == "drift" and (found.steps or found.failed)

@@ -164,9 +164,9 @@ class Runner:
         own = {name: str(_text(value, context)) for name, value in step.get("env", {}).items()}
         words = []
         for word in shlex.split(step["run"], posix=False):
-            quoted, name = word.startswith('"'), word.strip('"')
-            value = own[name[1:]] if name.startswith("$") else name
-            words += [value] if quoted else value.split()
+            assert not word.startswith("$"), f"a variable without quotes: {step['run']}"
+            name = word.strip('"')
+            words.append(own[name[1:]] if name.startswith("$") else name)
         assert words[:2] == ["python3", "-m"], f"not one call of a module: {step['run']}"
         code = self.modules[words[2]](words[3:], {**environ, **own, "GITHUB_OUTPUT": str(output)})
         if "id" in step:

@@ -38,13 +38,13 @@ class Repository:
                 wanted = (query["head_sha"], query["event"])
                 return {"workflow_runs": [one for one in self.runs if (one["head_sha"], one["event"]) == wanted]}
             case ("GET", "issues", _, "comments"):
-                return self.comments
+                return _page(self.comments, query)
             case ("POST", "issues", _, "comments"):
                 return self._made(self.comments, content)
             case ("PATCH", "issues", "comments", number):
                 return self._changed(self.comments, number, content)
             case ("GET", "issues"):
-                return [one for one in self.issues if one.get("state", "open") == query["state"]]
+                return _page([one for one in self.issues if one.get("state", "open") == query["state"]], query)
             case ("POST", "issues"):
                 return self._made(self.issues, content)
             case ("PATCH", "issues", number):
@@ -77,6 +77,11 @@ class Repository:
         (one,) = [one for one in where if str(one["id"]) == number]
         one.update(content)
         return one
+
+
+def _page(entries: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
+    size, page = int(query["per_page"]), int(query["page"])
+    return entries[(page - 1) * size : page * size]
 
 
 @contextmanager

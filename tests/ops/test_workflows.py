@@ -486,7 +486,13 @@ def test_drift_is_one_issue_for_each_stack_kept_current_and_closed_when_it_is_go
 
 def test_what_no_issue_of_ours_is_is_left_alone(world: World) -> None:
     theirs = {"id": 5, "number": 5, "user": {"login": "someone"}, "body": "<!-- drift of prod -->", "title": "mine"}
-    world.repository.issues = [theirs]
+    others = [{"id": n, "number": n, "user": BOT, "body": "another", "title": "x"} for n in range(1000, 1120)]
+    world.repository.issues = [theirs, *others]
     world.drift()
-    assert world.repository.issues == [theirs]
+    assert world.repository.issues == [theirs, *others]
     assert world.repository.comments == []
+    world.repository.issues.append(
+        {"id": 6, "number": 6, "user": BOT, "body": "<!-- drift of prod -->", "title": "old"}
+    )
+    world.drift()
+    assert world.repository.issues[-1]["state"] == "closed", "on whatever page it is"
