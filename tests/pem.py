@@ -24,13 +24,15 @@ def certificate(
     key: Any = None,
     digest: Any = _SHA256,
     more: Sequence[x509.ExtensionType] = (),
+    subject: str = "test",
 ) -> tuple[str, str]:
     """Certificate and private key, both PEM, for `hosts` or `names`; valid from `starts` days on, until `days` from now.
 
     Unless given, the key is on P-256 and signs by SHA-256; `more` are further extensions.
+    `subject` is its own name and its issuer's; where several are trusted, each needs another one.
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
     now = datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()

@@ -42,6 +42,14 @@ STATISTICS: Final = {
     "rabbitPassword": OWN_SECRETS["rabbitPassword"],
 }
 
+VIDEO_SERVICE: Final = {
+    "videoServiceUrl": "https://app.example.org/service",
+    "keycloakUrl": "https://keycloak.example.org/auth",
+    "keycloakClientId": "app",
+    "videoServiceUsername": "jitsi-technical",
+    "videoServicePassword": OWN_SECRETS["videoServicePassword"],
+}
+
 TURN_EXTERNAL: Final = {"turn": "external", "turnHost": "turn.example.org", "turnSecret": OWN_SECRETS["turnSecret"]}
 
 DNS: Final = {"dnsZone": "example.org"}

@@ -27,6 +27,8 @@ _LEADING: Final = (
     "letsencryptAcmeServer",
     "turnHost",
     "rabbitUrl",
+    "videoServiceUrl",
+    "keycloakUrl",
     "dnsZone",
     "dnsZoneId",
     "imageRegistry",

@@ -1,6 +1,6 @@
 """Settings: every configuration key with its default and its check, as one frozen value, and what follows from them.
 
-Owns the list of keys, and which of them make up `Tls`, `Turn` and `Statistics` (`values`). Reads nothing (`load`,
+Owns the list of keys, and which of them make up `Tls`, `Turn`, `Statistics` and `VideoService` (`values`). Reads nothing (`load`,
 `source`) and does not own the grammar of values (`checks`), the rules between keys (`rules`), or what is made of the settings
 (`stack`). A key is the camelCase of its attribute here unless it says otherwise; docs/settings.md lists them with their
 .env names. What needs several keys together, such as `turn.host`, can be relied on once the rules have passed.
@@ -19,7 +19,7 @@ from components.config.addresses import HostAddress, IpAddress, PublicUrl
 from components.config.branding import Branding
 from components.config.declare import optional_setting, secret_setting, setting
 from components.config.secret import Secret
-from components.config.values import Acme, Broker, Relay, Statistics, Tls, Turn
+from components.config.values import Acme, Broker, Relay, Statistics, Tls, Turn, VideoService
 
 T = TypeVar("T")
 
@@ -223,7 +223,37 @@ class Settings:
     rabbit_username: str | None = optional_setting(
         checks.rabbit_username, example="videobackend", env="rabbit_username", doc="its user"
     )
-    rabbit_password: Secret | None = secret_setting(checks.rabbit_password, env="rabbit_password", doc="its password")
+    rabbit_password: Secret | None = secret_setting(checks.service_password, env="rabbit_password", doc="its password")
+    video_service_url: str | None = optional_setting(
+        checks.service_url,
+        example="https://app.example.org/service",
+        env="videoserviceurl",
+        doc="VideoService that is told when a call is over; unset: it is not told",
+    )
+    keycloak_url: str | None = optional_setting(
+        checks.service_url,
+        example="https://keycloak.example.org/auth",
+        env="keycloak_auth_server_url",
+        doc="Keycloak that has the user who tells it",
+    )
+    keycloak_realm: str = setting(
+        checks.keycloak_name, "online-beratung", doc="realm of the user that tells the VideoService"
+    )
+    keycloak_client_id: str | None = optional_setting(
+        checks.keycloak_name,
+        example="app",
+        env="keycloak_app_client_id",
+        doc="client of Keycloak that the user signs in by",
+    )
+    video_service_username: str | None = optional_setting(
+        checks.keycloak_name,
+        example="jitsi-technical",
+        env="jitsi_technical_username",
+        doc="the user, who has the realm role jitsi-technical",
+    )
+    video_service_password: Secret | None = secret_setting(
+        checks.service_password, env="jitsi_technical_password", doc="its password"
+    )
 
     branding_dir: str | None = optional_setting(
         checks.branding_dir,
@@ -324,6 +354,20 @@ class Settings:
             password=_required("rabbitPassword", self.rabbit_password),
         )
         return Statistics(broker=broker)
+
+    @property
+    def video_service(self) -> VideoService | None:
+        """Who is told of a call's end, None where nobody is."""
+        if self.video_service_url is None:
+            return None
+        return VideoService(
+            url=self.video_service_url,
+            keycloak_url=_required("keycloakUrl", self.keycloak_url),
+            realm=self.keycloak_realm,
+            client_id=_required("keycloakClientId", self.keycloak_client_id),
+            username=_required("videoServiceUsername", self.video_service_username),
+            password=_required("videoServicePassword", self.video_service_password),
+        )
 
     @property
     def web_bind_addresses(self) -> tuple[IpAddress, ...]:

@@ -1,4 +1,4 @@
-"""Settings that belong together, as one value each: TLS, the TURN server, statistics.
+"""Settings that belong together, as one value each: TLS, the TURN server, statistics, the VideoService.
 
 Owns their shape and what each says of itself. Does not own which configuration keys they are made from (`settings`).
 """
@@ -132,3 +132,17 @@ class Statistics:
     def kind(self) -> Literal["embedded", "external"]:
         """Whose broker it is."""
         return "embedded" if self.broker is None else "external"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoService:
+    """The VideoService that is told of a call's end, and the Keycloak user for it."""
+
+    url: str
+    """What `/videocalls/event/stop/ROOM` follows; without a slash at its end, like the next."""
+    keycloak_url: str
+    """What `/realms/REALM` follows."""
+    realm: str
+    client_id: str
+    username: str
+    password: Secret

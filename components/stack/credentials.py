@@ -24,6 +24,7 @@ JWT_SECRET: Final = "jwt_app_secret"
 """64 hexadecimal digits: 256 bits."""
 TURN_SECRET: Final = "turn_secret"
 RABBIT_PASSWORD: Final = "rabbit_password"
+VIDEO_SERVICE_PASSWORD: Final = "video_service_password"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,4 +49,7 @@ def credentials(settings: Settings) -> tuple[Credential, ...]:
 def passed_on(settings: Settings) -> dict[str, Secret]:
     """Secrets of services elsewhere, which the stack needs and nobody else is handed."""
     broker = settings.statistics.broker if settings.statistics is not None else None
-    return {RABBIT_PASSWORD: broker.password} if broker is not None else {}
+    video_service = settings.video_service
+    return ({RABBIT_PASSWORD: broker.password} if broker is not None else {}) | (
+        {VIDEO_SERVICE_PASSWORD: video_service.password} if video_service is not None else {}
+    )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from components.config.ports import HeldPort
 from components.config.settings import Settings
-from components.config.values import Turn
+from components.config.values import Turn, VideoService
 from components.stack import topology
 from components.stack.spec import ContainerSpec
 
@@ -57,6 +57,7 @@ def facts(settings: Settings, ports: Iterable[HeldPort], specs: Sequence[Contain
         },
         "turn": _turn(settings.turn),
         "statistics": {"broker": _broker(settings)},
+        "videoService": _video_service(settings.video_service),
         "timeouts": {"conference": settings.conference_timeout},
         "ports": _ports(ports),
         "images": {spec.role: spec.image for spec in specs},
@@ -93,6 +94,11 @@ def _turn(turn: Turn | None) -> dict[str, Any] | None:
 def _broker(settings: Settings) -> str | None:
     """Where the events of ended calls go: to the stack's own broker, to one elsewhere, or nowhere (None)."""
     return settings.statistics.kind if settings.statistics else None
+
+
+def _video_service(service: VideoService | None) -> dict[str, Any] | None:
+    """Who is told of a call's end, or None."""
+    return None if service is None else {"url": service.url, "keycloak": service.keycloak_url}
 
 
 def _ports(ports: Iterable[HeldPort]) -> list[dict[str, Any]]:

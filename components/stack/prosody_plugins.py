@@ -15,8 +15,16 @@ from components.stack.spec import FileSpec
 DIRECTORY: Final = Path(__file__).resolve().parents[2] / "prosody" / "plugins"
 
 
+_VIDEO_SERVICE: Final = frozenset({"mod_stop_calls.lua"})
+"""Of no use without a VideoService; so what changes in them replaces no container there."""
+
+
 @cache
-def files() -> tuple[FileSpec, ...]:
-    """Every Lua file of prosody/plugins, put where the image looks first."""
-    sources = sorted(DIRECTORY.glob("*.lua"))
+def files(*, video_service: bool) -> tuple[FileSpec, ...]:
+    """The Lua files of prosody/plugins, put where the image looks first.
+
+    Args:
+        video_service: whether a VideoService is told of a call's end.
+    """
+    sources = sorted(one for one in DIRECTORY.glob("*.lua") if video_service or one.name not in _VIDEO_SERVICE)
     return tuple(FileSpec(path=f"{topology.PROSODY_PLUGINS}/{one.name}", content=one.read_text()) for one in sources)

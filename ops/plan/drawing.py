@@ -64,5 +64,7 @@ def _outside(settings: Settings, plan: Blueprint) -> Iterator[str]:
         yield f'    {topology.PROSODY} -->|events| broker(["RabbitMQ"])'
     if settings.token_auth:
         yield f'    service(["VideoService"]) -.->|signs the tokens that prosody checks| {topology.PROSODY}'
+    if settings.video_service is not None:
+        yield f'    {topology.PROSODY} -->|ends of calls| service(["VideoService"])'
     if plan.dns is not None:
         yield f'    dns(["DNS zone {plan.dns.zone}"]) -.->|"{settings.public_url.host}"| host'

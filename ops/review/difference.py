@@ -19,6 +19,8 @@ _CALLS: Final = ("prosody", "jvb", "jicofo")
 _LINKS: Final = ("jwtAppId", "jwtAcceptedIssuers", "jwtAcceptedAudiences")
 _SETTINGS: Final = {
     "rabbitUrl": "events of calls go to another broker, which learns who called when",
+    "videoServiceUrl": "the ends of calls are told to another VideoService",
+    "keycloakUrl": "another Keycloak gets the password of videoServiceUsername",
     "embeddedBy": "other sites may show the page within theirs",
     "letsencryptAcmeServer": "another authority signs the certificate, which browsers may not trust",
     "imageRegistry": "the images come from elsewhere",

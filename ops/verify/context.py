@@ -15,6 +15,7 @@ from typing import Any, Final
 from ops.verify import jwt, net
 from ops.verify.deployed import DeployedStack
 from ops.verify.net import Answer, Unreachable
+from ops.verify.result import Result
 
 TOKEN_SECONDS: Final = 120
 NO_DOCKER: Final = "run verify where docker reaches the stack's Docker host; --docker-host URL says where it is"
@@ -46,6 +47,8 @@ class Context:
         self.time_limit = time_limit
         self.tls = net.unverified_tls_context()
         self._secrets = {one for one in (stack.jwt_secret, stack.turn.secret if stack.turn else None) if one}
+        self.test_call: asyncio.Task[Result | None] | None = None
+        """One for all that look for its end; its result is what kept it from being held."""
         self._address: asyncio.Task[str] | None = None
         self._https: asyncio.Task[None] | None = None
 

@@ -84,6 +84,8 @@ class DeployedStack:
     stun_servers: tuple[str, ...]
     statistics: bool
     """Whether the end of a call is sent to a broker."""
+    video_service: bool
+    """Whether the VideoService is told of it."""
     conference_timeout: int
     """Seconds that a room stays after its last moderator left."""
     hosts_entry: str | None = None
@@ -182,6 +184,7 @@ def _fields_from(facts: Mapping[str, Any]) -> dict[str, Any]:
         "media": tuple(one if "#" in one else f"{one}#{media['port']}" for one in media["addresses"]),
         "stun_servers": tuple(media["stunServers"]),
         "statistics": facts["statistics"]["broker"] is not None,
+        "video_service": facts.get("videoService") is not None,
         "conference_timeout": int(facts["timeouts"]["conference"]),
     }
 

@@ -4,7 +4,7 @@
 -- Jitsi's mod_token_verification logs the whole token of whoever it refuses, at level error, and with it everybody who
 -- reads the log could enter that call; at level debug the JWT secret itself is logged. So every line passes here on its
 -- way to whatever the configuration logs to: what looks like a JWT becomes [token], and the values of the image's
--- variables that hold secrets, and the broker's password, become [secret].
+-- variables that hold secrets, and the passwords for the broker and the VideoService, become [secret].
 -- Does not hide rooms, JIDs or addresses: docs/logging.md says what remains.
 
 module:set_global()
@@ -40,6 +40,7 @@ for _, variable in ipairs(VARIABLES) do
 	add_secret(environment(variable))
 end
 add_secret(module:get_option_string("rabbit_password"))
+add_secret(module:get_option_string("video_service_password"))
 
 local function masked(text)
 	text = text:gsub(JWT, function(token) return #token >= 32 and "[token]" or nil end)

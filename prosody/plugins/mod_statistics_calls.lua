@@ -1,4 +1,4 @@
--- Statistics, first half: turns the calls of this MUC host into exactly one event each. mod_close_room loads it.
+-- Turns the calls of this MUC host into exactly one event each, for every receiver. mod_close_room loads it.
 --
 -- Owns: the record of each call from its first moderator to its end (statistics_spool), and what a restart means: rooms
 -- live in memory and end with the process, their records do not. A call found on disk at the start is taken for one
@@ -6,16 +6,20 @@
 -- `conference_restart_grace` seconds (60; Jitsi's page waits up to 29 before it tries again) the call goes on, else it
 -- ends with that time. After a crash that time is the last heartbeat, at most HEARTBEAT seconds too early. No call ends
 -- while Prosody stops, which may take longer than the countdown: nobody can come back in it.
--- Does not send anything: it hands over to mod_statistics_queue. What the disk refuses waits in memory.
+-- Does not send anything: mod_statistics_queue and mod_stop_calls do. What the disk refuses waits in memory.
 
-if not module:require "statistics_settings" then return end
+local receivers = module:require "call_receivers"
+
+if next(receivers) == nil then return end
 
 local jid = require "util.jid"
 local monotonic = require "util.time".monotonic
 
 local spool = module:require "statistics_spool"
 
-module:require "companions"("*", "statistics_queue")
+local load_companion = module:require "companions"
+if receivers.broker then load_companion("*", "statistics_queue") end
+if receivers.video_service then load_companion("*", "stop_calls") end
 
 local HEARTBEAT = 10
 -- When many moderators go at once, their times are written one every so many seconds: writing must not hold up Prosody.

@@ -1,8 +1,9 @@
 -- The statistics records on disk: one small file for one call, under Prosody's data directory.
 --
--- A record lives as <id>.call while its call goes on, as <id>.event when the call is over, and is removed once it is
--- delivered. Each step is one rename, which happened or did not; where both files are there the event counts. So one
--- call never becomes two events, nor none. Adding or removing one record touches one file, whatever the backlog.
+-- A record lives as <id>.call while its call goes on, as <id>.event when the call is over, and is removed once every
+-- receiver that is configured has it; until then an empty file <id>.queued or <id>.stopped says that one has. Each step
+-- is one file's, which happened or did not; where a call and its event are there the event counts. So one call never
+-- becomes two events, nor none. Adding or removing one record touches one file for each receiver, whatever the backlog.
 -- What the disk refuses (full, read-only, gone) is remembered, and done as soon as it can be: lib.retry. Until then
 -- the record lives in memory alone. Ids sort by the time a call began.
 -- Files survive the end of the process in any way. Lua has no fsync: docs/events.md says what a power cut can cost.
@@ -17,6 +18,11 @@ local now = require "util.time".now
 local ENOENT, EISDIR = 2, 21
 local LATEST = 253402300799 -- the end of the year 9999: what a timestamp of four digits can say
 
+local receivers = module:require "call_receivers"
+
+-- By receiver, the kind of the file that says it has a record.
+local MARKS = { broker = "queued", video_service = "stopped" }
+
 local directory = prosody.paths.data .. "/statistics_queue"
 local heartbeat = directory .. "/alive"
 
@@ -25,6 +31,7 @@ local heartbeat = directory .. "/alive"
 local waiting = module:shared "/*/statistics_spool/waiting"
 local written = module:shared "/*/statistics_spool/written"
 local put_aside = module:shared "/*/statistics_spool/put_aside"
+local told = module:shared "/*/statistics_spool/told" -- id -> set of the receivers that have the record
 
 local lib = {}
 
@@ -94,16 +101,37 @@ function steps.event(record)
 	return rename()
 end
 
+-- The event, and the marks of those that have it.
+function steps.told(record)
+	local entry = waiting[record.id]
+	if (entry and entry.state == "event") or not is_there(path(record.id, "event"), "file") then
+		local done, problem = steps.event(record)
+		if not done then return nil, problem end
+	end
+	for receiver in pairs(told[record.id]) do
+		local mark, problem = io.open(path(record.id, MARKS[receiver]), "a")
+		if not mark then return nil, problem end
+		mark:close()
+	end
+	return true
+end
+
+-- The marks last: without them the event would be one that nobody has.
 function steps.gone(record)
 	if not is_there(directory, "directory") then return nil, "no directory " .. directory end
 	local event_gone, problem = remove(record.id, "event")
 	local call_gone, call_problem = remove(record.id, "call")
 	written[record.id] = nil
-	return event_gone and call_gone, problem or call_problem
+	if not (event_gone and call_gone) then return nil, problem or call_problem end
+	for _, kind in pairs(MARKS) do
+		if is_there(path(record.id, kind), "file") then remove(record.id, kind) end
+	end
+	told[record.id] = nil
+	return true
 end
 
--- Brings a record's files to a state: "call", "event" or "gone". Returns true, or nil and what the system said; then
--- it is tried again with each retry().
+-- Brings a record's files to a state: "call", "event", "told" or "gone". Returns true, or nil and what the system said;
+-- then it is tried again with each retry().
 function lib.keep(record, state)
 	lfs.mkdir(directory)
 	local called, done, problem = pcall(steps[state], record)
@@ -114,6 +142,20 @@ function lib.keep(record, state)
 	problem = tostring(called and problem or done)
 	waiting[record.id] = { record = record, state = state, problem = problem }
 	return nil, problem
+end
+
+local function all_have(record)
+	for receiver in pairs(receivers) do
+		if not told[record.id][receiver] then return false end
+	end
+	return true
+end
+
+-- To be called once a receiver has a record, or will never have it: the last one's word removes it. Returns as keep().
+function lib.told(record, receiver)
+	told[record.id] = told[record.id] or {}
+	told[record.id][receiver] = true
+	return lib.keep(record, all_have(record) and "gone" or "told")
 end
 
 function lib.retry()
@@ -221,8 +263,26 @@ function lib.list(kind)
 	return records, complete
 end
 
--- What a write that was cut off left behind: a whole record takes the place of the empty file that was made for it, and
--- all else goes. To be called before anything is written.
+-- The events that a receiver does not have yet, and whether that is all, as list() has them.
+function lib.owed(receiver)
+	local found, complete = lib.list("event")
+	local owed = {}
+	for _, record in ipairs(found) do
+		told[record.id] = told[record.id] or {}
+		for name, kind in pairs(MARKS) do
+			if is_there(path(record.id, kind), "file") then told[record.id][name] = true end
+		end
+		if all_have(record) then
+			lib.keep(record, "gone") -- the one that has not is no longer configured
+		elseif not told[record.id][receiver] then
+			owed[#owed + 1] = record
+		end
+	end
+	return owed, complete
+end
+
+-- What a step that was cut off left behind: a whole record takes the place of the empty file that was made for it, and
+-- all else goes; so do marks whose event is gone. To be called before anything is written.
 function lib.tidy_up()
 	local called, names = pcall(names_of, "new")
 	for _, entry in ipairs(called and names or {}) do
@@ -230,6 +290,12 @@ function lib.tidy_up()
 		local is_whole = read(entry.name, entry.id, "new") ~= nil
 		if not (is_whole and lfs.attributes(target, "size") == 0 and os.rename(scratch, target)) then
 			os.remove(scratch)
+		end
+	end
+	for _, kind in pairs(MARKS) do
+		local found, marks = pcall(names_of, kind)
+		for _, entry in ipairs(found and marks or {}) do
+			if not is_there(path(entry.id, "event"), "file") then remove(entry.id, kind) end
 		end
 	end
 end

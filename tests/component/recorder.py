@@ -26,7 +26,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from components.config import examples as documentation
 from components.config.keys import KEYS
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TURN_EXTERNAL, VIDEO_SERVICE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROJECT: Final = "videobackend"
@@ -287,7 +287,7 @@ def run_main(
 SCENARIOS: Final[Mapping[str, Mapping[str, str]]] = {
     "defaults": {},
     "domain": {**DOMAIN, **STATISTICS, **DNS, "cloudflare:apiToken": TOKEN},
-    "own secrets": {**DOMAIN, **STATISTICS, **OWN_SECRETS, **TURN_EXTERNAL, "tls": "own"},
+    "own secrets": {**DOMAIN, **STATISTICS, **VIDEO_SERVICE, **OWN_SECRETS, **TURN_EXTERNAL, "tls": "own"},
     "without tokens": {"enableAuth": "false", "stunServers": "stun.example.org:3478", "enableLobby": "false"},
     "behind a proxy": {**DOMAIN, "tls": "proxy"},
     "embedded broker": {"rabbitMq": "embedded", "enableStatistics": "true"},

@@ -30,7 +30,7 @@ from tests.component.recorder import (
     run_main,
     scenario,
 )
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, load
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, VIDEO_SERVICE, load
 
 DNS_RECORD: Final = "cloudflare:index/dnsRecord:DnsRecord"
 CLOUDFLARE: Final = {"cloudflare:apiToken": TOKEN}
@@ -322,8 +322,9 @@ def test_the_callers_parent_does_not_take_the_children_away() -> None:
     assert {one.parent for one in recording.of_type("docker:index/container:Container")} == {backend.urn}
 
 
-def test_statistics_change_reaches_prosody_and_no_other_service() -> None:
-    on = run_main({**STATISTICS})
+@pytest.mark.parametrize("values", [STATISTICS, VIDEO_SERVICE], ids=["statistics", "VideoService"])
+def test_who_is_told_of_a_calls_end_reaches_prosody_and_no_other_service(values: dict[str, str]) -> None:
+    on = run_main({**values})
     off = run_main({})
     changed = {
         role
@@ -331,6 +332,12 @@ def test_statistics_change_reaches_prosody_and_no_other_service() -> None:
         if reveal(dict(on.containers[role].inputs)) != reveal(dict(off.containers[role].inputs))
     }
     assert changed == {"prosody"}
+
+
+def test_the_password_for_the_video_service_is_sealed() -> None:
+    content = uploads(scenario("own secrets"), "prosody")["/config/conf.d/videoservice.cfg.lua"]
+    assert isinstance(content, Sealed)
+    assert f'video_service_password = "{OWN_SECRETS["videoServicePassword"]}"' in content.value
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

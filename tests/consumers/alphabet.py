@@ -51,7 +51,7 @@ def jwt_names() -> list[str]:
 
 
 def rabbit_passwords() -> list[str]:
-    return list(in_every_place(checks.rabbit_password, PRINTABLE + BEYOND_ASCII, length=4))
+    return list(in_every_place(checks.service_password, PRINTABLE + BEYOND_ASCII, length=4))
 
 
 def rabbit_usernames() -> list[str]:

@@ -19,6 +19,7 @@ _RUN = secrets.token_hex(3)
 GOOD = f"videobackend-standin-{_RUN}"
 BROKEN = f"videobackend-standin-{_RUN}-broken"
 RABBIT_PASSWORD = 'rabbit "\\ own-2f9c1b7d40e5'
+VIDEO_SERVICE_PASSWORD = 'video "\\ own-5b8e0c62a917'
 TURN_SECRET = "own-turn-77d0c9a1e2b34f56"
 JWT_SECRET = "own-jwt-6c1fe0b87a2d4935b1f0c8e7d6a5493827160fed"
 
@@ -66,17 +67,28 @@ def make_workspace(tools: Toolbox, images: None, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def workspace(make_workspace: WorkspaceMaker) -> Workspace:
-    """A stack with an address, statistics, STUN and TURN servers elsewhere, and both own and generated secrets."""
+    """A stack with an address; statistics, VideoService, STUN and TURN elsewhere; and both own and generated secrets."""
     made = make_workspace(
         dockerHostAddress="10.99.0.10",
         enableStatistics=True,
         rabbitUrl="https://mq.beratung.zz:15671/api/exchanges/%2F/statistics.topic/publish",
         rabbitUsername="statistics",
+        videoServiceUrl="https://app.beratung.zz/service",
+        keycloakUrl="https://keycloak.beratung.zz/auth",
+        keycloakClientId="app",
+        videoServiceUsername="jitsi-technical",
         stunServers="stun.beratung.zz:3478",
         turn="external",
         turnHost="turn.beratung.zz",
     )
-    made.keep_secret({"rabbitPassword": RABBIT_PASSWORD, "jwtAppSecret": JWT_SECRET, "turnSecret": TURN_SECRET})
+    made.keep_secret(
+        {
+            "rabbitPassword": RABBIT_PASSWORD,
+            "videoServicePassword": VIDEO_SERVICE_PASSWORD,
+            "jwtAppSecret": JWT_SECRET,
+            "turnSecret": TURN_SECRET,
+        }
+    )
     return made
 
 

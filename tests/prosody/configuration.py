@@ -46,6 +46,8 @@ class Setup:
     http_port: int
     timeout: int = 2
     broker: Broker | None = None
+    video_service_file: str = ""  # text of conf.d/videoservice.cfg.lua; without it nobody is told
+    trusted: str = ""  # PEM of the authority that Prosody's own HTTPS requests trust
     lobby: bool = False
     breakout_rooms: bool = False
     meddler: bool = False
@@ -126,6 +128,7 @@ statistics = "internal"
 statistics_interval = "manual"
 log = {{ {{ levels = {{ min = "{setup.log_level}" }}, to = "file", filename = "{directory}/prosody.log" }} }}
 storage = {{ smacks_h = "memory" }}
+{f'client_https_ssl = {{ cafile = "{directory}/trusted.pem" }}' if setup.trusted else ""}
 asap_accepted_issuers = {{ "{ISSUER}" }}
 asap_accepted_audiences = {{ "{AUDIENCE}" }}
 muc_mapper_domain_base = "{DOMAIN}"

@@ -126,6 +126,10 @@ class Prosody:
         (self.directory / "conf.d").mkdir(exist_ok=True)
         (self.directory / "prosody.cfg.lua").write_text(main_file(self.setup, self.inside))
         (self.directory / "conf.d" / "statistics.cfg.lua").write_text(statistics_file(self.setup))
+        if self.setup.video_service_file:
+            (self.directory / "conf.d" / "videoservice.cfg.lua").write_text(self.setup.video_service_file)
+        if self.setup.trusted:
+            (self.directory / "trusted.pem").write_text(self.setup.trusted)
 
     def start(self) -> None:
         self.prepare()
@@ -181,10 +185,10 @@ class Prosody:
     def is_healthy(self) -> bool:
         return http_get(f"http://127.0.0.1:{self.setup.http_port}/health") is not None
 
-    def backlog(self) -> dict[str, Any]:
-        """What GET /statistics_backlog says."""
-        body = http_get(f"http://127.0.0.1:{self.setup.http_port}/statistics_backlog", 60)
-        assert body is not None, "no /statistics_backlog"
+    def backlog(self, name: str = "statistics") -> dict[str, Any]:
+        """What GET /statistics_backlog says, or of "video_service" /video_service_backlog."""
+        body = http_get(f"http://127.0.0.1:{self.setup.http_port}/{name}_backlog", 60)
+        assert body is not None, f"no /{name}_backlog"
         answer: dict[str, Any] = json.loads(body)
         return answer
 

@@ -45,6 +45,44 @@ _NO_ADDRESSES: Final = [
     ("192.0.2.5,::ffff:192.0.2.5", "each one once"),
     ("2001:db8::1,2001:DB8:0::1", "each one once"),
 ]
+_SERVICE_URLS: Final = [
+    (text, text)
+    for text in (
+        "https://app.example.org/service",
+        "https://keycloak.example.org/auth",
+        "http://videoservice:8080",
+        "http://10.0.0.2:8080/a%20b/c",
+    )
+] + [
+    ("HTTPS://App.Example.org/", "https://app.example.org"),
+    ("https://app.example.org/Service/", "https://app.example.org/Service"),
+    ("http://[::ffff:10.0.0.2]:8080/", "http://10.0.0.2:8080"),
+]
+_NO_SERVICE_URLS: Final = [
+    ("app.example.org", "http(s)://HOST[:PORT][/PATH]"),
+    ("ftp://app.example.org", "http(s)://HOST[:PORT][/PATH]"),
+    ("https:///service", "http(s)://HOST[:PORT][/PATH]"),
+    ("https://user:word@app.example.org", "no user name or password"),
+    ("https://app.example.org/?x=1", "http(s)://HOST[:PORT][/PATH]"),
+    ("https://app.example.org/#x", "http(s)://HOST[:PORT][/PATH]"),
+    ("https://app.example.org/a b", "http(s)://HOST[:PORT][/PATH]"),
+    ("https://app.example.org/ä", "http(s)://HOST[:PORT][/PATH]"),
+    ("https://app.example.org/a//b", "http(s)://HOST[:PORT][/PATH]"),
+    ("https://app.example.org:0", "http(s)://HOST[:PORT][/PATH]"),
+    ("https://app.example.org/../x", "no part of PATH is . or .."),
+    ("https://app.example.org/%2e%2E", "no part of PATH is . or .."),
+    ("https://app.example.org/service/videocalls", "prosody appends the rest by itself"),
+    ("https://keycloak.example.org/auth/realms/online-beratung/", "prosody appends the rest by itself"),
+    ("http://[fd00::5]:8080", "HOST is a name or an IPv4 address"),
+    ("http://0.0.0.0:8080", "that prosody can reach"),
+    ("https://10.0.0.2", "with https HOST is a name"),
+]
+_KEYCLOAK_NAMES: Final = [(text, text) for text in ("online-beratung", "app", "Jörg: Ä/1", "x" * 255)]
+_NO_KEYCLOAK_NAMES: Final = [
+    (text, "1 to 255 characters") for text in ("", " ", " app", "app ", "a\nb", "\x00", ".", "..", "x" * 256)
+]
+_SERVICE_PASSWORDS: Final = [("x", "x"), ("p\"a\\s's wörd:$`", "p\"a\\s's wörd:$`")]
+_NO_SERVICE_PASSWORDS: Final = [(text, "without control characters") for text in ("a\nb", "\x00")]
 _NAMES: Final = [("videoservice,other app", ("videoservice", "other app")), ("Ä-1", ("Ä-1",)), ("*", ("*",))]
 _NO_NAMES: Final = [
     ("one, two", "no spaces and no empty items"),
@@ -167,7 +205,13 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
         ),
     ],
     "rabbitUsername": [("statistics", "statistics"), ("Jörg Ä", "Jörg Ä")],
-    "rabbitPassword": [("x", "x"), ("p\"a\\s's wörd:$`", "p\"a\\s's wörd:$`")],
+    "rabbitPassword": _SERVICE_PASSWORDS,
+    "videoServiceUrl": _SERVICE_URLS,
+    "keycloakUrl": _SERVICE_URLS,
+    "keycloakRealm": _KEYCLOAK_NAMES,
+    "keycloakClientId": _KEYCLOAK_NAMES,
+    "videoServiceUsername": _KEYCLOAK_NAMES,
+    "videoServicePassword": _SERVICE_PASSWORDS,
     "dnsZone": [("example.org", "example.org"), ("Example.ORG.", "example.org"), ("a.co.uk", "a.co.uk")],
     "dnsZoneId": [("0123456789abcdef" * 2, "0123456789abcdef" * 2)],
     "dnsTtl": [("1", 1), ("60", 60), ("86400", 86400)],
@@ -425,7 +469,13 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("http://mq:15672/a/../api/exchanges/%2F/a/publish", "which mean another path"),
     ],
     "rabbitUsername": [("a:b", "without colon"), ("a\nb", "without colon")],
-    "rabbitPassword": [("a\nb", "without control characters"), ("\x00", "without control characters")],
+    "rabbitPassword": _NO_SERVICE_PASSWORDS,
+    "videoServiceUrl": _NO_SERVICE_URLS,
+    "keycloakUrl": _NO_SERVICE_URLS,
+    "keycloakRealm": _NO_KEYCLOAK_NAMES,
+    "keycloakClientId": _NO_KEYCLOAK_NAMES,
+    "videoServiceUsername": _NO_KEYCLOAK_NAMES,
+    "videoServicePassword": _NO_SERVICE_PASSWORDS,
     "dnsZone": [
         (text, "a zone's name")
         for text in ("example", "192.0.2.1", "*.example.org", "a b.org", "https://a.org", "a.org..")

@@ -13,11 +13,11 @@ from components.config.settings import Settings
 from components.stack.blueprint import Blueprint, blueprint
 from components.stack.dns import DnsRecord
 from components.stack.spec import SecretRef, SecretText
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, VIDEO_SERVICE, load
 
 SETTINGS: Final[dict[str, dict[str, str]]] = {
     "defaults": {},
-    "all elsewhere": {**DOMAIN, **DNS, **STATISTICS, **TURN_EXTERNAL},
+    "all elsewhere": {**DOMAIN, **DNS, **STATISTICS, **VIDEO_SERVICE, **TURN_EXTERNAL},
     "all embedded": {"rabbitMq": "embedded", "turn": "embedded", "dockerHostAddress": "192.168.1.5"},
     "embedded, with events": {"rabbitMq": "embedded", "enableStatistics": "true"},
     "a broker that is not used": {**STATISTICS, "enableStatistics": "false"},
@@ -69,10 +69,10 @@ def test_a_container_comes_after_those_that_it_starts_after(name: str) -> None:
         seen.add(spec.role)
 
 
-def test_the_password_of_a_broker_elsewhere_is_not_handed_out() -> None:
+def test_passwords_for_services_elsewhere_are_not_handed_out() -> None:
     wanted = blueprint(load(**SETTINGS["all elsewhere"]))
-    assert set(wanted.passed_on) == {"rabbit_password"}
-    assert "rabbit_password" not in {one.name for one in wanted.credentials}
+    assert set(wanted.passed_on) == {"rabbit_password", "video_service_password"}
+    assert not set(wanted.passed_on) & {one.name for one in wanted.credentials}
 
 
 def test_of_several_issuers_and_audiences_the_video_service_is_told_the_first() -> None:

@@ -12,7 +12,7 @@ from components.config.keys import KEYS
 from components.config.secret import ENCRYPTED, Secret
 from tests.unit.given import GOOD
 from tests.unit.test_settings import SHORT, refused
-from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
+from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXTERNAL, VIDEO_SERVICE, load
 
 # What is read
 
@@ -38,6 +38,7 @@ def test_every_key_reaches_its_attribute(name: str, tmp_path: Path, monkeypatch:
         monkeypatch.chdir(tmp_path)
     companions = {
         "enableStatistics": STATISTICS,
+        "videoServiceUrl": VIDEO_SERVICE,
         "turn": TURN_EXTERNAL,
         "turnHost": TURN_EXTERNAL,
         "publicUrl": {"tls": "self-signed"},

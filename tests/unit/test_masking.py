@@ -42,6 +42,9 @@ FREE = {
     "jwtAcceptedAudiences",
     "brandingDir",
     "rabbitUsername",
+    "keycloakRealm",
+    "keycloakClientId",
+    "videoServiceUsername",
 }
 """Keys that take nearly any text."""
 

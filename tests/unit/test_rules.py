@@ -18,8 +18,9 @@ from components.config.settings import Settings
 from components.stack import firewall
 from tests.tables import each
 from tests.unit.given import BAD
-from tests.values import DNS, DOMAIN, STATISTICS, TLS_OWN, TURN_EXTERNAL, load
+from tests.values import DNS, DOMAIN, STATISTICS, TLS_OWN, TURN_EXTERNAL, VIDEO_SERVICE, load
 
+VIDEO_SERVICE_NEEDS: Final = ["keycloakUrl", "keycloakClientId", "videoServiceUsername", "videoServicePassword"]
 LAN: Final = {"dockerHostAddress": "192.168.1.5"}
 
 # Configurations and the keys of their problems; empty: it is accepted.
@@ -57,6 +58,19 @@ TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("statistics with everything", STATISTICS, []),
     ("a broker that is not used", {**STATISTICS, "enableStatistics": "false"}, []),
     ("half a broker that is not used", {"rabbitUsername": "x"}, []),
+    ("a VideoService with nothing", {"videoServiceUrl": "https://a.example.org"}, VIDEO_SERVICE_NEEDS),
+    ("a VideoService with everything, and no statistics", VIDEO_SERVICE, []),
+    ("half a VideoService that is not used", {"keycloakUrl": "http://keycloak.example.org"}, []),
+    (
+        "a password and a token that cross the internet readable",
+        {**VIDEO_SERVICE, "keycloakUrl": "http://198.51.100.7/auth", "videoServiceUrl": "http://app.example.org"},
+        ["keycloakUrl", "videoServiceUrl"],
+    ),
+    (
+        "both in a private network by http",
+        {**VIDEO_SERVICE, "keycloakUrl": "http://keycloak:8080/auth", "videoServiceUrl": "http://10.1.2.3:8080"},
+        [],
+    ),
     ("DNS", {**DOMAIN, **DNS}, []),
     ("the zone is the host", {**DOMAIN, "dnsZone": "video.example.org"}, []),
     ("a zone that the host only ends like", {**DOMAIN, "dnsZone": "ample.org"}, ["dnsZone"]),
@@ -93,12 +107,17 @@ def test_the_ports_that_may_not_collide_are_those_that_the_stack_opens(tls: str,
 
 RICH: Final[dict[str, dict[str, str]]] = {
     "local": {**LAN, "turn": "embedded", "rabbitMq": "embedded", "enableStatistics": "true"},
-    "public": {**DOMAIN, **DNS, **STATISTICS, **TURN_EXTERNAL},
+    "public": {**DOMAIN, **DNS, **STATISTICS, **VIDEO_SERVICE, **TURN_EXTERNAL},
     "own": {**LAN, **TLS_OWN, **STATISTICS, "turn": "embedded", "xmppMucModules": "token_moderation,close_room"},
 }
 
 
-ASKED_FOR: Final = {"tlsCertificate": ["tlsPrivateKey"], "dnsZone": ["dockerHostAddress"], "dnsZoneId": ["dnsZone"]}
+ASKED_FOR: Final = {
+    "tlsCertificate": ["tlsPrivateKey"],
+    "dnsZone": ["dockerHostAddress"],
+    "dnsZoneId": ["dnsZone"],
+    "videoServiceUrl": VIDEO_SERVICE_NEEDS,
+}
 """What a key asks for by being set, whatever to."""
 
 

@@ -37,7 +37,7 @@ def outputs(
     """
     facts_now = copy.deepcopy(_FACTS)
     for section, entries in [*_HERE.items(), *(facts or {}).items()]:
-        facts_now[section] = facts_now[section] | dict(entries)
+        facts_now[section] = (facts_now[section] or {}) | dict(entries)
     found: dict[str, Any] = {
         "publicUrl": f"https://{host}:{port}",
         "hostsEntry": f"127.0.0.1 {host}",

@@ -12,6 +12,7 @@ from components.resources.docker_cli import DockerCli
 from ops.verify.deployed import DeployedStack
 from tests.prosody.configuration import Broker as BrokerSettings
 from tests.prosody.configuration import Setup
+from tests.prosody.platform import Platform
 from tests.prosody.servers import Installation, free_port
 from tests.verify.docker_stand_in import docker_stand_in, jicofo_statistics
 from tests.verify.outputs import HOST, outputs
@@ -59,6 +60,8 @@ class Scene:
     """Arguments of XmppServer."""
     prosody_runs: bool = True
     statistics: bool = False
+    video_service: str = ""
+    """`right` where it is told of a call's end, or what is wrong with it: `no user` where Keycloak does not know the user."""
     broker_works: bool = True
     turn_secret: str = TURN_SECRET
     """The one that the outputs tell and that prosody has; coturn has TURN_SECRET."""
@@ -103,9 +106,19 @@ def play(
     with ExitStack() as exits:
         broker = Broker(works=scene.broker_works)
         exits.callback(broker.stop)
+        platform = Platform()
+        exits.callback(platform.close)
+        if scene.video_service == "no user":
+            platform.keycloak.faults = [401] * 1000
+        platform.unknown = 500  # of the test call's room
+        platform.open()
         settings = BrokerSettings(url=broker.url, username="publisher", password="broker-password-0cc175b9")
         setup = Setup(
-            c2s_port=free_port(), http_port=free_port(), timeout=TIMEOUT, broker=settings if scene.statistics else None
+            c2s_port=free_port(),
+            http_port=free_port(),
+            timeout=TIMEOUT,
+            broker=settings if scene.statistics else None,
+            video_service_file=platform.file if scene.video_service else "",
         )
         turn = {"turn_urls": coturn.urls(), "turn_secret": scene.turn_secret} if coturn is not None else {}
         bridge = Bridge(scene.bridge_address, scene.bridge_answers)
@@ -142,6 +155,8 @@ def _outputs(scene: Scene, nginx: Nginx, advertised: str, certificates: Certific
         "statistics": {"broker": "external" if scene.statistics else None},
         "timeouts": {"conference": TIMEOUT},
     }
+    if scene.video_service:
+        facts["videoService"] = {"url": "http://videoservice:8080", "keycloak": "http://keycloak:8080"}
     for section, entries in scene.facts.items():
         facts[section] = facts.get(section, {}) | dict(entries)
     return outputs(nginx.port, caCertificate=certificates.authority, facts=facts) | dict(scene.outputs)
@@ -221,6 +236,11 @@ BROKEN: Mapping[str, Broken] = {
         check="statistics",
         says="does not reach the broker: HTTP status 503",
         scene=Scene(statistics=True, broker_works=False),
+    ),
+    "Keycloak does not know the user for the VideoService": Broken(
+        check="videoservice",
+        says="does not reach the VideoService: Keycloak: HTTP status 401",
+        scene=Scene(video_service="no user"),
     ),
 }
 """One for each check."""

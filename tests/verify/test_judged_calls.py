@@ -260,7 +260,9 @@ def test_a_turn_output_of_another_shape_is_an_error_in_a_line(value: Any) -> Non
 
 
 def test_without_leave_for_a_test_call_the_backlog_alone_is_looked_at() -> None:
-    assert call_events._judge_backlog({"events": 0}).status is Status.SKIPPED
-    waiting = call_events._judge_backlog({"events": 3, "last_problem": "HTTP status 404"})
-    assert waiting.status is Status.WARNING
-    assert "404" in waiting.detail
+    for receiver, key in ((call_events._BROKER, "rabbitUrl"), (call_events._VIDEO_SERVICE, "videoServiceUrl")):
+        assert call_events._judge_backlog({"events": 0}, receiver).status is Status.SKIPPED
+        waiting = call_events._judge_backlog({"events": 3, "last_problem": "HTTP status 404"}, receiver)
+        assert waiting.status is Status.WARNING
+        assert f"3 {receiver.waiting}: HTTP status 404" in waiting.detail
+        assert key in waiting.fix

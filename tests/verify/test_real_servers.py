@@ -39,25 +39,27 @@ FEWER_SECONDS = 10.0
 """The figure for a healthy local stack."""
 
 
+TOLD = {"statistics", "videoservice"}
 HEALTHY: Mapping[str, tuple[Scene, set[str]]] = {
-    "without statistics": (Scene(), {"statistics"}),
-    "with statistics": (Scene(statistics=True), set()),
-    "with guests": (WITH_GUESTS, {"statistics"}),
-    "where jicofo offers no bridge": (Scene(bridge_offered=False), {"media", "statistics"}),
-    **{name: (scene, {"guest", "moderator", "media", "statistics"}) for name, scene in WITHOUT_TOKENS.items()},
+    "whose calls' ends nobody is told of": (Scene(), TOLD),
+    "whose calls' ends are told to broker and VideoService": (Scene(statistics=True, video_service="right"), set()),
+    "whose calls' ends are told to the VideoService alone": (Scene(video_service="right"), {"statistics"}),
+    "with guests": (WITH_GUESTS, TOLD),
+    "where jicofo offers no bridge": (Scene(bridge_offered=False), {"media", *TOLD}),
+    **{name: (scene, {"guest", "moderator", "media", *TOLD}) for name, scene in WITHOUT_TOKENS.items()},
 }
 """Scenes, and the checks of each that cannot tell."""
 
 
 def examine(playing: Playing, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> dict[str, Result]:
-    """Runs all checks on a scene, with a test call where statistics are on."""
+    """Runs all checks on a scene, with a test call where somebody is told of its end."""
 
     async def resolve(host: str) -> list[str]:
         assert host == playing.stack.host
         return list(scene.resolves_to)
 
     monkeypatch.setattr(net, "resolve", resolve)
-    return asyncio.run(report.examine(Context(playing.stack, statistics=scene.statistics)))
+    return asyncio.run(report.examine(Context(playing.stack, statistics=scene.statistics or bool(scene.video_service))))
 
 
 def summary(results: dict[str, Result]) -> str:
@@ -190,7 +192,7 @@ def test_the_command_itself_on_a_healthy_stack(
     found = json.loads(run.stdout)
     assert found["ok"] is True
     assert {one["name"]: one["status"] for one in found["checks"]} == {
-        name: "skipped" if name in ("name", "statistics") else "ok" for name in CHECKS
+        name: "skipped" if name in ("name", *TOLD) else "ok" for name in CHECKS
     }
     for secret in (SECRET, TURN_SECRET, "eyJ"):
         assert secret not in run.stdout + run.stderr

@@ -233,11 +233,16 @@ BEFORE = {"delivered": 3, "events": 1, "last_problem": "of yesterday"}
 @pytest.mark.parametrize(
     ("after", "status", "says"),
     [
-        ({"delivered": 4}, Status.OK, "reached the broker"),
-        ({"delivered": 4, "events": 0}, Status.OK, "reached the broker"),
+        ({"delivered": 4}, Status.OK, "reached the VideoService"),
+        ({"delivered": 4, "events": 0}, Status.OK, "reached the VideoService"),
+        (
+            {"delivered": 4, "unknown": 1, "unknown_status": 500},
+            Status.OK,
+            "(HTTP status 500): it does not know that room",
+        ),
         ({"delivered": 4, "events": 2}, Status.FAILED, "of yesterday"),
         ({"delivered": 3}, Status.FAILED, "of yesterday"),
-        ({"delivered": 3, "last_problem": None}, Status.FAILED, "no event within"),
+        ({"delivered": 3, "last_problem": None}, Status.FAILED, "nothing within"),
         ({"events": 2, "last_problem": "HTTP status 404"}, Status.FAILED, "HTTP status 404"),
     ],
 )
@@ -249,7 +254,7 @@ def test_an_event_has_come_once_one_more_was_delivered_and_none_more_waits(
             return BEFORE | after
 
     monkeypatch.setattr(call_events, "_PAUSE", 0.001)
-    result = asyncio.run(call_events._delivered(Asked(context().stack), BEFORE, 0.02))
+    result = asyncio.run(call_events._delivered(Asked(context().stack), BEFORE, 0.02, call_events._VIDEO_SERVICE))
     assert result.status is status
     assert says in result.detail
 

@@ -19,8 +19,8 @@ from components.config.checks.access import (
     modules,
     password,
     rabbit_mq,
-    rabbit_password,
     rabbit_username,
+    service_password,
     turn,
 )
 from components.config.checks.broker import rabbit_url
@@ -51,6 +51,7 @@ from components.config.checks.hosts import (
     turn_port,
 )
 from components.config.checks.policies import policy_exceptions
+from components.config.checks.services import keycloak_name, service_url
 from components.config.checks.text import Invalid, boolean, integer
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "jwt_name",
     "jwt_names",
     "jwt_secret",
+    "keycloak_name",
     "log_files",
     "log_size",
     "modules",
@@ -90,11 +92,12 @@ __all__ = [
     "private_key",
     "public_url",
     "rabbit_mq",
-    "rabbit_password",
     "rabbit_url",
     "rabbit_username",
     "relay_ports",
     "restart_policy",
+    "service_password",
+    "service_url",
     "stun_servers",
     "time_zone",
     "tls",

@@ -140,7 +140,7 @@ def rabbit_username(text: str) -> str:
     return text
 
 
-def rabbit_password(text: str) -> str:
+def service_password(text: str) -> str:
     """Any password that a line of text can hold."""
     if not text or CONTROL.search(text):
         raise Invalid("a password without control characters")

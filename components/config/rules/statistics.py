@@ -41,14 +41,26 @@ def _broker(settings: Settings) -> Iterator[str]:
     statistics = settings.statistics
     if statistics is None or statistics.broker is None:
         return
-    url = urlsplit(statistics.broker.url)
-    host = url.hostname or ""
-    address = parse_ip(host)
-    private = "." not in host if address is None else is_private(address)
-    if url.scheme == "http" and not private:
+    url = statistics.broker.url
+    if crosses_readable(url):
         yield "rabbitUrl is http: the broker's password crosses the network readable; use https or a private network"
-    if is_loopback_name(host) or (address is not None and address.is_loopback):
+    if is_prosodys_own(url):
         yield "rabbitUrl points to prosody's own container (localhost): give the broker's address as that container sees it"
+
+
+def crosses_readable(url: str) -> bool:
+    """True for http to where it leaves the private network, as far as the host says."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    address = parse_ip(host)
+    return parts.scheme == "http" and ("." in host if address is None else not is_private(address))
+
+
+def is_prosodys_own(url: str) -> bool:
+    """True for a URL that leads from prosody's container back to it."""
+    host = urlsplit(url).hostname or ""
+    address = parse_ip(host)
+    return is_loopback_name(host) or (address is not None and address.is_loopback)
 
 
 def _unused(settings: Settings) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Final
 
 _PROJECT: Final = """
     account_sync client_data close_room conference_requests create_room log_masking room_entry room_lobby
-    room_requests statistics_calls statistics_queue token_moderation
+    room_requests statistics_calls statistics_queue stop_calls token_moderation
 """
 PROJECT: Final = frozenset(_PROJECT.split())
 

@@ -1,13 +1,13 @@
 """prosody: the XMPP server, which signs users in and runs the rooms.
 
 Owns its environment and the files that Prosody includes. The rules of the rooms live in prosody/plugins, the
-statistics file's text in `statistics_file`.
+texts of the files with settings in `statistics_file` and `video_service_file`.
 """
 
 from __future__ import annotations
 
 from components.config.settings import Settings
-from components.stack import prosody_plugins, statistics_file, topology
+from components.stack import prosody_plugins, statistics_file, topology, video_service_file
 from components.stack.services.common import Shared, flag, http_health
 from components.stack.spec import ContainerSpec, FileSpec, SecretRef, Value, VolumeSpec
 
@@ -29,7 +29,8 @@ def spec(settings: Settings, shared: Shared) -> ContainerSpec:
                 path=topology.STATISTICS_FILE,
                 content=statistics_file.content(settings.statistics, settings.conference_timeout),
             ),
-            *prosody_plugins.files(),
+            *video_service_file.files(settings.video_service),
+            *prosody_plugins.files(video_service=settings.video_service is not None),
         ),
         volumes=(VolumeSpec(name="prosody-data", path=topology.PROSODY_DATA),),
     )

@@ -38,6 +38,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "bridge": bridge.check,
     "media": media.check,
     "turn": turn.check,
-    "statistics": call_events.check,
+    "statistics": call_events.check_statistics,
+    "videoservice": call_events.check_video_service,
 }
 """By the name that is shown, in the order in which they are."""

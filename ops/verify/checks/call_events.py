@@ -1,4 +1,4 @@
-"""Whether the end of a call reaches the broker."""
+"""Whether the end of a call reaches the broker and the VideoService."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ops.verify.checks.rooms import opened
@@ -15,33 +16,66 @@ from ops.verify.result import Result, failed, ok, skipped, warning
 from ops.verify.streams import StreamClosed
 from ops.verify.xmpp import Refused, visit
 
-_BACKLOG: Final = "http://127.0.0.1:5280/statistics_backlog"
-"""mod_statistics_queue's own; open inside prosody's container only."""
 _GRACE: Final = 4.0
 """Seconds for the delivery itself."""
 _PAUSE: Final = 0.5
 
 
-async def check(context: Context) -> Result:
+@dataclass(frozen=True, kw_only=True)
+class _Receiver:
+    """Whom prosody tells of a call's end, in words for the lines."""
+
+    name: str
+    backlog: str
+    """Of the module that tells it; open inside prosody's container only."""
+    waiting: str
+    fix: str
+
+
+_BROKER: Final = _Receiver(
+    name="the broker",
+    backlog="http://127.0.0.1:5280/statistics_backlog",
+    waiting="events wait for the broker",
+    fix="look at rabbitUrl, the broker's exchange and queue, and the permissions of rabbitUsername",
+)
+_VIDEO_SERVICE: Final = _Receiver(
+    name="the VideoService",
+    backlog="http://127.0.0.1:5280/video_service_backlog",
+    waiting="ended calls wait for the VideoService",
+    fix="look at videoServiceUrl and keycloakUrl, and at the password and the role of videoServiceUsername",
+)
+
+
+async def check_statistics(context: Context) -> Result:
     """With leave to do so, holds a test call and waits for its event; else looks at the backlog alone."""
-    stack = context.stack
-    if not stack.statistics:
+    if not context.stack.statistics:
         return skipped("statistics are off (enableStatistics)")
+    return await _check(context, _BROKER)
+
+
+async def check_video_service(context: Context) -> Result:
+    """The same for the stop call."""
+    if not context.stack.video_service:
+        return skipped("the VideoService is not told of a call's end (videoServiceUrl)")
+    return await _check(context, _VIDEO_SERVICE)
+
+
+async def _check(context: Context, receiver: _Receiver) -> Result:
     try:
-        before = await context.curl_json("prosody", _BACKLOG)
+        before = await context.curl_json("prosody", receiver.backlog)
     except NoDocker as error:
         return skipped(f"prosody cannot be asked: {error}", NO_DOCKER)
     except Unreachable as error:
         return failed(
             f"prosody does not tell its backlog ({error})",
-            f"does it run, with close_room in XMPP_MUC_MODULES? {stack.logs('prosody')}",
+            f"does it run, with close_room in XMPP_MUC_MODULES? {context.stack.logs('prosody')}",
         )
     if not context.statistics:
-        return _judge_backlog(before)
-    return await _try_out(context, before)
+        return _judge_backlog(before, receiver)
+    return await _try_out(context, before, receiver)
 
 
-async def _try_out(context: Context, before: Mapping[str, Any]) -> Result:
+async def _try_out(context: Context, before: Mapping[str, Any], receiver: _Receiver) -> Result:
     stack = context.stack
     if stack.tokens is None:
         return skipped("a test call needs a stack that takes tokens")
@@ -52,17 +86,16 @@ async def _try_out(context: Context, before: Mapping[str, Any]) -> Result:
             f"time limit of {context.time_limit:g} seconds is too short",
             f"--time-limit {needed + 10:g}",
         )
-    return await _hold_call(context) or await _delivered(context, before, needed)
+    if context.test_call is None:
+        context.test_call = asyncio.ensure_future(_hold_call(context))
+    return await asyncio.shield(context.test_call) or await _delivered(context, before, needed, receiver)
 
 
-def _judge_backlog(found: Mapping[str, Any]) -> Result:
-    waiting = int(found.get("events") or 0)
-    if waiting and found.get("last_problem"):
-        return warning(
-            f"{waiting} events wait for the broker: {found['last_problem']}",
-            "look at rabbitUrl and the broker's permissions",
-        )
-    return skipped(f"{waiting} events wait for the broker", "--statistics holds a test call; its event is a real one")
+def _judge_backlog(found: Mapping[str, Any], receiver: _Receiver) -> Result:
+    waiting = f"{_count(found, 'events')} {receiver.waiting}"
+    if found.get("events") and found.get("last_problem"):
+        return warning(f"{waiting}: {found['last_problem']}", receiver.fix)
+    return skipped(waiting, "--statistics holds a test call, whose end is told like any other's")
 
 
 async def _hold_call(context: Context) -> Result | None:
@@ -80,25 +113,27 @@ async def _hold_call(context: Context) -> Result | None:
     return skipped("no test call (see moderator)") if problem is not None else None
 
 
-async def _delivered(context: Context, before: Mapping[str, Any], seconds: float) -> Result:
-    """Waits until an event more was delivered and none more waits than before."""
+async def _delivered(context: Context, before: Mapping[str, Any], seconds: float, receiver: _Receiver) -> Result:
+    """Waits until one more was delivered and none more waits than before."""
     end = time.monotonic() + seconds
     found: Mapping[str, Any] = before
     while time.monotonic() < end:
         await asyncio.sleep(_PAUSE)
         with contextlib.suppress(NoDocker, Unreachable):
-            found = await context.curl_json("prosody", _BACKLOG)
+            found = await context.curl_json("prosody", receiver.backlog)
         if _count(found, "delivered") > _count(before, "delivered") and _count(found, "events") <= _count(
             before, "events"
         ):
-            return ok("the end of a test call reached the broker")
+            if _count(found, "unknown") > _count(before, "unknown"):
+                return ok(
+                    f"{receiver.name} answered the end of a test call (HTTP status {found.get('unknown_status')}): it "
+                    "does not know that room, rightly unless videoServiceUrl leads elsewhere"
+                )
+            return ok(f"the end of a test call reached {receiver.name}")
         if _count(found, "events") > _count(before, "events") and found.get("last_problem"):
             break
-    reason = found.get("last_problem") or f"no event within {seconds:g} seconds of the call's end"
-    return failed(
-        f"the end of a test call does not reach the broker: {reason}",
-        "look at rabbitUrl, the broker's exchange and queue, and the permissions of rabbitUsername",
-    )
+    reason = found.get("last_problem") or f"nothing within {seconds:g} seconds of the call's end"
+    return failed(f"the end of a test call does not reach {receiver.name}: {reason}", receiver.fix)
 
 
 def _count(found: Mapping[str, Any], name: str) -> int:

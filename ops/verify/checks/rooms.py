@@ -83,7 +83,7 @@ async def check_moderator(context: Context) -> Result:
         return skipped(NO_TOKENS)
     if not await context.has_https():
         return skipped(NO_HTTPS)
-    room = new_room(TEST_ROOM if context.stack.statistics else "")
+    room = new_room(TEST_ROOM if context.stack.statistics or context.stack.video_service else "")
     client = await visit_if_let_in(context, room, context.token(room, moderator=True))
     if client is None:
         return skipped(SEE_SIGN_IN)
