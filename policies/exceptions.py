@@ -1,6 +1,6 @@
 """Exceptions of a stack from the rules: the text of the key `policyExceptions`, and whether one still counts.
 
-Owns the grammar, `RULE until YYYY-MM-DD: REASON`, several with `;` between them. Does not own which rules there are
+Owns the grammar, `RULE until YYYY-MM-DD because REASON`, several with `;` between them. Does not own which rules there are
 (`rules`). Imports the standard library alone, as the pack's environment has no more of this project's packages.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 LONGEST: Final = 366
 """Days that an exception may reach ahead: one without an end would be another rule."""
 _ONE: Final = re.compile(
-    r"(?P<rule>[a-z]+(?:-[a-z]+)*) until (?P<until>[0-9]{4}-[0-9]{2}-[0-9]{2}): (?P<reason>[^;]{10,300})"
+    r"(?P<rule>[a-z]+(?:-[a-z]+)*) until (?P<until>[0-9]{4}-[0-9]{2}-[0-9]{2}) because (?P<reason>[^;]{10,300})"
 )
 
 
@@ -28,7 +28,7 @@ class PolicyException:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.rule} until {self.until}: {self.reason}"
+        return f"{self.rule} until {self.until} because {self.reason}"
 
     def counts(self, today: datetime.date) -> bool:
         """Whether the rule is suspended today."""

@@ -273,7 +273,7 @@ class Settings:
 
     policy_exceptions: str | None = optional_setting(
         checks.policy_exceptions,
-        example="image-digest until 2027-03-31: the mirror is being built",
+        example="image-digest until 2027-03-31 because the mirror is being built",
         doc="rules that this stack need not keep, each until a day and for a reason",
     )
 

@@ -78,7 +78,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "logMaxSize": {"logMaxSize": "11m"},
     "logMaxFiles": {"logMaxFiles": 4},
     "brandingDir": {"brandingDir": "look"},
-    "policyExceptions": {"policyExceptions": "image-digest until 2030-01-01: no registry here has one"},
+    "policyExceptions": {"policyExceptions": "image-digest until 2030-01-01 because no registry here has one"},
 }
 """For each key that is no secret another value than the stack has; None takes the key away."""
 OF_LETSENCRYPT: Mapping[str, Any] = {

@@ -13,7 +13,7 @@ CONFIG: Final[dict[str, Any]] = {
     "enableGuests": "true",
     "tls": "self-signed",
     "rabbitMq": "embedded",
-    "policyExceptions": "care until 2020-01-01: the old image has no health check",
+    "policyExceptions": "care until 2020-01-01 because the old image has no health check",
 }
 """Of a stack that is not dev, without docker:host."""
 

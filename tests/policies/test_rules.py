@@ -211,7 +211,7 @@ def test_every_rule_is_broken_once_here() -> None:
     assert {rule for rule, *_ in BREACHES} | {"exceptions"} == {rule.name for rule in RULES}
 
 
-EXCEPTION: Final = "sign-in until 2026-12-31: a demonstration to the board"
+EXCEPTION: Final = "sign-in until 2026-12-31 because a demonstration to the board"
 
 
 @pytest.mark.parametrize(
@@ -220,9 +220,9 @@ EXCEPTION: Final = "sign-in until 2026-12-31: a demonstration to the board"
         (EXCEPTION, TODAY, None),
         (EXCEPTION, date(2026, 12, 31), None),
         (EXCEPTION, date(2027, 1, 1), "ended on 2026-12-31: a demonstration to the board"),
-        ("sign-in until 2029-01-01: a demonstration to the board", TODAY, "366 days ahead at most"),
-        ("signin until 2026-12-31: a demonstration to the board", TODAY, "is no rule"),
-        ("exceptions until 2026-12-31: a demonstration to the board", TODAY, "is no rule"),
+        ("sign-in until 2029-01-01 because a demonstration to the board", TODAY, "366 days ahead at most"),
+        ("signin until 2026-12-31 because a demonstration to the board", TODAY, "is no rule"),
+        ("exceptions until 2026-12-31 because a demonstration to the board", TODAY, "is no rule"),
         ("sign-in", TODAY, "cannot be read"),
     ],
 )

@@ -226,8 +226,8 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "logMaxFiles": [("1", 1), ("100", 100)],
     "policyExceptions": [
         (
-            "care until 2027-02-28: the old image has no health check;\n sign-in until 2026-12-31: a demonstration ;",
-            "care until 2027-02-28: the old image has no health check; sign-in until 2026-12-31: a demonstration",
+            "care until 2027-02-28 because the old image has no health check;\n sign-in until 2026-12-31 because a demonstration ;",
+            "care until 2027-02-28 because the old image has no health check; sign-in until 2026-12-31 because a demonstration",
         )
     ],
 }
@@ -499,13 +499,13 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         )
     ],
     "policyExceptions": [
-        (text, "RULE until YYYY-MM-DD: REASON of 10 to 300 characters")
+        (text, "RULE until YYYY-MM-DD because REASON of 10 to 300 characters")
         for text in (
             "care",
-            "care until 2027-02-30: there is no such day",
+            "care until 2027-02-30 because there is no such day",
             "care until tomorrow: the old image has none",
-            "care until 2027-02-28: short",
-            "care until 2027-02-28: the first of two; care until 2027-03-28: the second of two",
+            "care until 2027-02-28 because short",
+            "care until 2027-02-28 because the first of two; care until 2027-03-28 because the second of two",
             "care until 2027-02-28",
             ";",
         )
