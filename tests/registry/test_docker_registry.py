@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import socket
-import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from ops import pin, registry
 from ops.registry import Unavailable
+from tests.registry import server
 
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.skipif(shutil.which("docker-registry") is None, reason="no docker-registry (Debian: docker-registry)"),
-]
+pytestmark = [pytest.mark.servers, server.needed]
 TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -64,36 +57,8 @@ class Pushed:
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": host},
-    }
-    (folder / "config.yml").write_text(json.dumps(config))
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(["docker-registry", "serve", str(folder / "config.yml")], stdout=log, stderr=log)
-    try:
-        _wait(host, folder)
+    with server.running(tmp_path_factory.mktemp("registry")) as host:
         yield Pushed(host)
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _wait(host: str, folder: Path) -> None:
-    name, port = host.split(":")
-    for _ in range(200):
-        try:
-            socket.create_connection((name, int(port)), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError((folder / "log").read_text())
 
 
 def test_the_digest_is_that_of_the_pushed_manifest(mirror: Pushed) -> None:
