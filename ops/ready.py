@@ -49,6 +49,7 @@ def run(stack: str, *, without_state: bool) -> int:
     """`python -m ops ready`: 0, or 1 with every obstacle on stderr. Raises OpsError for no such stack or a broken file."""
     export, open_environment = (None, None) if without_state else (exported, opened)
     obstacles = find_obstacles(stack, stackfile.ROOT, os.environ, export, open_environment, found=installed())
+    obstacles = obstacles or broken_rules(stack, stackfile.ROOT)
     for one in obstacles:
         print(f"error: {one}", file=sys.stderr)
     if not obstacles:
@@ -101,6 +102,20 @@ def find_obstacles(
         except OpsError as error:
             obstacles.append(str(error))
     return obstacles
+
+
+def broken_rules(stack: str, root: Path) -> list[str]:
+    """The mandatory rules (`policies`) that a stack which is sound otherwise breaks.
+
+    Of one with an `environment` the engine alone sees all values; there the pack is asked (docs/policies.md).
+    """
+    from ops.plan import Source, policies, program
+
+    source = Source.read(stack, root)
+    if source.tracked.get("environment"):
+        return []
+    broken = policies.violations(source, program.plan(source, light=True))
+    return policies.told(one for one in broken if policies.stopping([one]))
 
 
 def _with_environment(stack_state: StackState, tracked: Mapping[str, Any], opened: Opened | None) -> dict[str, Any]:

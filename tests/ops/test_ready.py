@@ -197,6 +197,20 @@ def test_a_backend_that_does_not_answer_is_an_obstacle_beside_the_others(root: P
     assert len(ready.find_obstacles("prod", root, CI, unreachable, found={**LOCKED, "stranger": "1"})) == 2
 
 
+def test_a_stack_that_breaks_a_mandatory_rule_is_not_ready(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    for name in ("__main__.py", "Pulumi.yaml"):
+        shutil.copy(stackfile.ROOT / name, root)
+    for name in ("components", "prosody"):
+        (root / name).symlink_to(stackfile.ROOT / name)
+    (root / "Pulumi.prod.yaml").write_text(SOUND)
+    assert ready.broken_rules("prod", root) == []
+    (root / "Pulumi.prod.yaml").write_text(SOUND + "  videobackend:enableGuests: true\n")
+    (message,) = ready.broken_rules("prod", root)
+    assert message.startswith("sign-in (mandatory)")
+
+
 ENVIRONMENT: Final = f"encryptionsalt: {SALT}\nenvironment: [video/prod]\n"
 
 

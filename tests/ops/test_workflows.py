@@ -256,22 +256,25 @@ def test_a_review_whose_run_failed_before_it_left_anything_replaces_the_older_on
 def test_a_stack_that_is_refused_or_removed_or_cannot_be_previewed_is_first_in_the_comment_with_its_reason(
     world: World,
 ) -> None:
-    world.stacks("added", "broken", "prod", "removed", "refused")
+    world.stacks("added", "broken", "odd", "prod", "removed", "refused")
     world.engine.judges = True
     (world.root / "Pulumi.removed.yaml").unlink()
     (world.root / "Pulumi.refused.yaml").write_text(SOUND + "  videobackend:jvbPort: 70000\n")
     world.engine.steps["added"] = [{"op": "create", "urn": f"{URN}videobackend-web"}]
     failure = {"diagnostics": [{"severity": "error", "message": f"error: no such host\n{SECRET}"}]}
     world.engine.fails["preview", "broken"] = Done(255, json.dumps(failure), "")
+    world.engine.fails["preview", "odd"] = Done(1, json.dumps({"steps": [STEP]}), "error: a policy was violated")
     jobs = world.preview()
     assert {name for name, one in jobs.items() if one.result == "failure"} == {
         "preview broken",
+        "preview odd",
         "preview removed",
         "preview refused",
     }
     shown = world.comment
     assert "no file Pulumi.removed.yaml" in shown
     assert "70000" in shown
+    assert "a policy was violated" in shown
     assert "`error: no such host`" in shown
     assert SECRET not in shown
     assert shown.index("**`refused`: no preview**") < shown.index("**`added`: 1 created**")
