@@ -225,10 +225,11 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "logMaxSize": [(text, text) for text in ("500k", "10m", "1g")],
     "logMaxFiles": [("1", 1), ("100", 100)],
     "policyExceptions": [
+        ("care until 2027-02-28 because the image has none", "care until 2027-02-28 because the image has none"),
         (
             "care until 2027-02-28 because the old image has no health check;\n sign-in until 2026-12-31 because a demonstration ;",
             "care until 2027-02-28 because the old image has no health check; sign-in until 2026-12-31 because a demonstration",
-        )
+        ),
     ],
 }
 
@@ -503,7 +504,7 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         for text in (
             "care",
             "care until 2027-02-30 because there is no such day",
-            "care until tomorrow: the old image has none",
+            "care until tomorrow because the old image has none",
             "care until 2027-02-28 because short",
             "care until 2027-02-28 because the first of two; care until 2027-03-28 because the second of two",
             "care until 2027-02-28",
