@@ -100,4 +100,5 @@ def differences(found: Sequence[tuple[str, str, str]], name: str) -> str:
     lines += [
         f"  {key}: {visible(masked(there))} there, {visible(masked(here))} by the import" for key, there, here in found
     ]
+    lines.append("Change it by hand, or import into a stack of another name: STACK=NAME")
     return "\n".join(lines)
