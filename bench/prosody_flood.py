@@ -96,7 +96,7 @@ def _ping_until_stopped(port: int, shown: str, end: multiprocessing.connection.C
     end.send(samples)
 
 
-async def _open_rooms(prosody: Prosody, rooms: list[str]) -> tuple[Focus, list[Person], list[Person]]:
+async def open_rooms(prosody: Prosody, rooms: list[str]) -> tuple[Focus, list[Person], list[Person]]:
     """The focus, the moderators and the askers; every room has one of each."""
     port = prosody.setup.c2s_port
     focus = Focus(port, FOCUS_PASSWORD)
@@ -142,7 +142,7 @@ async def _run(prosody: Prosody, rabbitmq: RabbitMQ, count: int, fault: str, sec
     rooms = [f"flood-{number}" for number in range(count)]
     before = prosody.backlog()["delivered"]
     failed_before = prosody.log.count("event not delivered")
-    focus, moderators, askers = await _open_rooms(prosody, rooms)
+    focus, moderators, askers = await open_rooms(prosody, rooms)
     ours, theirs = multiprocessing.Pipe()
     port, shown = prosody.setup.c2s_port, token("*")
     pinging = multiprocessing.get_context("spawn").Process(target=_ping_until_stopped, args=(port, shown, theirs))
