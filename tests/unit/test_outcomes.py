@@ -18,7 +18,7 @@ from components.config.load import load_all
 from components.config.problems import SettingsError
 from components.config.settings import Settings
 from components.stack import blueprint
-from tests.values import DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN
+from tests.values import DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, VIDEO_SERVICE
 
 LAN = {"dockerHostAddress": "192.168.1.5"}
 PUBLIC = {name: value for name, value in DOMAIN.items() if name not in ("bindAddress", "jvbBindAddress")} | {
@@ -32,6 +32,11 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"turn": "embedded", "turnSecret": "=abcdefghijklmn"}, "turnSecret", ""),
     (
         {**STATISTICS, "xmppMucModules": "token_moderation,create_room"},
+        "xmppMucModules",
+        "token_moderation,create_room,close_room",
+    ),
+    (
+        {**VIDEO_SERVICE, "xmppMucModules": "token_moderation,create_room"},
         "xmppMucModules",
         "token_moderation,create_room,close_room",
     ),

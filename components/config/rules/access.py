@@ -31,17 +31,25 @@ def _moderators(settings: Settings) -> Iterator[Problem]:
 def _closing(settings: Settings) -> Iterator[Problem]:
     if _without_tokens(settings):
         return
-    if settings.enable_statistics and "close_room" not in settings.muc_modules:
+    reason = _recorded_for(settings)
+    if reason and "close_room" not in settings.muc_modules:
         yield Problem(
             "xmppMucModules",
             ",".join(settings.muc_modules),
-            "close_room among them because enableStatistics is true: nothing else records the end of a call",
+            f"close_room among them because {reason}: nothing else records the end of a call",
             example=",".join((*settings.muc_modules, "close_room")),
         )
 
 
+def _recorded_for(settings: Settings) -> str:
+    """Why the end of a call has to be recorded; empty where nobody is told of it."""
+    if settings.enable_statistics:
+        return "enableStatistics is true"
+    return "videoServiceUrl is set" if settings.video_service_url is not None else ""
+
+
 def _never_closed(settings: Settings) -> Iterator[str]:
-    if "close_room" not in settings.muc_modules and not settings.enable_statistics:
+    if "close_room" not in settings.muc_modules and not _recorded_for(settings):
         yield (
             "xmppMucModules lacks close_room: rooms stay when the moderators have left, enableLobby and conferenceTimeout "
             "have no effect; add close_room"
