@@ -42,6 +42,7 @@ OWN_MODULES: Final = ("token_moderation", "close_room", "create_room", "muc_lobb
 LOBBY_MODULES: Final = ("token_lobby_bypass", "lobby_autostart", "persistent_lobby")
 _PUBLISHED: Final = {"80": "HTTP_PORT", "8000": "HTTP_PORT", "443": "HTTPS_PORT", "8443": "HTTPS_PORT"}
 _MAX_LOOK: Final = 1000
+_OTHER_CERTIFICATES: Final = ("ENABLE_LETSENCRYPT", "DISABLE_HTTPS")
 _MOST: Final = 2000
 """Variables of an `.env`; docker-jitsi-meet knows some 500."""
 _DATA: Final = (
@@ -111,6 +112,7 @@ def read(path: Path, statistics: Path | None = None) -> Source:
         if path.is_dir():
             _take_config(found, path, values)
     _take_statistics(found, path, statistics)
+    _settle_certificate(found)
     kind = f"{ENV} and {' and '.join(file.name for file in files)}" if files else f"{env.name} alone"
     return Source(
         path=path,
@@ -240,19 +242,31 @@ def _take_certificate(found: _Found, path: Path) -> None:
     if not key.is_file():
         return
     from cryptography import x509
+    from cryptography.x509.oid import ExtensionOID
 
     chain = dotenv_file.text_of(path)
     try:
         first = x509.load_pem_x509_certificate(chain.encode())
+        names = any(one.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME for one in first.extensions)
     except ValueError:
         found.faults.append(Fault(str(path), "no certificate in PEM form", "put one there, or remove the file"))
         return
-    if first.issuer == first.subject:
+    if first.issuer == first.subject and not names:  # openssl req -x509, as the image calls it
         found.notes.append(
             Note("keys/cert.crt", "self-signed by the image; tls says where a certificate comes from here")
         )
         return
     found.certificate = (chain, dotenv_file.text_of(key))
+
+
+def _settle_certificate(found: _Found) -> None:
+    """The mounted certificate counts where web serves HTTPS by it: neither Let's Encrypt's nor a proxy's."""
+    others = [
+        one.name for one in found.variables if one.name in _OTHER_CERTIFICATES and one.value.lower() in ("1", "true")
+    ]
+    if found.certificate is not None and others:
+        found.certificate = None
+        found.notes.append(Note("keys/cert.crt", f"without effect beside {others[0]}"))
 
 
 def _take_modules(found: _Found, path: Path) -> None:

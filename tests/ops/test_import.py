@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ops.importer import writing
+from tests import pem
 from tests.ops.cli import Ops, calls
 from tests.ops.project import Project, one_line_error
 
@@ -273,6 +274,29 @@ def test_what_is_missing_is_told_with_the_line_that_sets_it(machine: Project, op
     assert run.returncode == 0, run.stderr
     assert "in Pulumi.beratung.yaml: videobackend:publicUrl: https://HOST" in run.stdout
     assert "make config STACK=beratung ARGS='set --secret rabbitPassword'" in run.stdout
+
+
+def test_a_certificate_of_one_s_own_comes_along_and_the_image_s_does_not(machine: Project, ops: Ops, old: Path) -> None:
+    keys = old / "conf/web/keys"
+    keys.mkdir(parents=True)
+    own = ENV.replace("ENABLE_LETSENCRYPT=1\nLETSENCRYPT_EMAIL=admin@beratung.test\n", "")
+    signed, issued = pem.certificate(), pem.certificate("video.beratung.test")
+    for env, (chain, key), said in (
+        (own, issued, "tlsCertificate: [secret]"),
+        (own, signed, "keys/cert.crt: self-signed by the image"),
+        (ENV, issued, "keys/cert.crt: without effect beside ENABLE_LETSENCRYPT"),
+        (own + "DISABLE_HTTPS=1\n", issued, "keys/cert.crt: without effect beside DISABLE_HTTPS"),
+    ):
+        (old / ".env").write_text(env)
+        (old / "docker-compose.yml").write_text(
+            COMPOSE.replace("TZ, XMPP_DOMAIN]\n  prosody", "TZ, DISABLE_HTTPS]\n  prosody")
+        )
+        (keys / "cert.crt").write_text(chain)
+        (keys / "cert.key").write_text(key)
+        run = ops("import", "--from", str(old), "--stack", "beratung", "--dry-run")
+        assert run.returncode == 0, run.stderr
+        assert said in run.stdout
+        assert key not in run.stdout
 
 
 CHART = f"""
