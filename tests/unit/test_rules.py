@@ -71,6 +71,11 @@ TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         {**VIDEO_SERVICE, "keycloakUrl": "http://keycloak:8080/auth", "videoServiceUrl": "http://10.1.2.3:8080"},
         [],
     ),
+    (
+        "both by local names and http",
+        {**VIDEO_SERVICE, "keycloakUrl": "http://keycloak.lan", "videoServiceUrl": "http://video.internal:8080"},
+        [],
+    ),
     ("DNS", {**DOMAIN, **DNS}, []),
     ("the zone is the host", {**DOMAIN, "dnsZone": "video.example.org"}, []),
     ("a zone that the host only ends like", {**DOMAIN, "dnsZone": "ample.org"}, ["dnsZone"]),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from components.config.addresses import is_loopback_name, is_private, parse_ip
+from components.config.addresses import PublicUrl, is_loopback_name, parse_ip
 from components.config.problems import Problem
 from components.config.settings import Settings
 
@@ -51,9 +51,7 @@ def _broker(settings: Settings) -> Iterator[str]:
 def crosses_readable(url: str) -> bool:
     """True for http to where it leaves the private network, as far as the host says."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    address = parse_ip(host)
-    return parts.scheme == "http" and ("." in host if address is None else not is_private(address))
+    return parts.scheme == "http" and PublicUrl(host=parts.hostname or "", port=443).is_public
 
 
 def is_prosodys_own(url: str) -> bool:

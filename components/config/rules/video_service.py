@@ -42,7 +42,7 @@ def _in_private(key: str, url: str | None, what: str) -> Iterator[Problem]:
         yield Problem(
             key,
             url,
-            "https, or http to a private address or a name without a dot",
+            "https, or http to a private address or a local name",
             example=url.replace("http:", "https:", 1),
             reason=f"by http {what} would cross the network readable",
         )
