@@ -31,7 +31,8 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "tests/component" if file.startswith("tests/component/") else file
+        runs_the_program = file.startswith("tests/component/") or file == "tests/policies/test_rules.py"
+        return "tests/component" if runs_the_program else file
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -39,7 +39,9 @@ def render(settings: Settings, warnings: Sequence[str]) -> str:
         ("Next", _next(settings)),
     ):
         lines += _paragraph(label, texts)
-    return "\n".join([*lines, "", "Compared with no state; nothing was decrypted. Every resource: --full."])
+    return "\n".join(
+        [*lines, "", "Compared with no state; nothing was decrypted. Every resource, and what breaks a policy: --full."]
+    )
 
 
 def _where(settings: Settings) -> str:
