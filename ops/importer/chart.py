@@ -116,6 +116,7 @@ def read(path: Path) -> Source:
         variables=tuple(_switched_on(variables)),
         defaults={"conference_timeout": "5"},
         look=_look(file.parent),
+        asked=_asked(variables),
         faults=tuple(faults),
         notes=tuple(_notes(section)),
     )
@@ -142,6 +143,15 @@ def _switched_on(variables: list[Variable]) -> Iterator[Variable]:
     off = [kind for kind, switch in SWITCH.items() if values.get(switch) != "true"]
     idle = {name for kind in off for name in LUA_NAMES[kind] if name != SWITCH[kind]}
     return (one for one in variables if one.name not in idle)
+
+
+def _asked(variables: list[Variable]) -> dict[str, str]:
+    """Addresses that the chart's templates fix, and that mean nothing outside the cluster."""
+    on = {one.name for one in variables if one.name in SWITCH.values() and one.value == "true"}
+    keys = ["dockerHostAddress"]
+    keys += ["rabbitUrl"] if SWITCH["statistics.cfg.lua"] in on else []
+    keys += ["videoServiceUrl", "keycloakUrl"] if SWITCH["videoservice.cfg.lua"] in on else []
+    return dict.fromkeys(keys, "the chart's is an address within the cluster")
 
 
 def _notes(section: Mapping[Any, Any]) -> Iterator[Note]:

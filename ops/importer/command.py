@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.config import branding, examples
+from components.config.keys import KEYS
 from components.config.load import load_all
 from components.config.problems import Problem, SettingsError, shell
 from components.config.secret import ENCRYPTED
@@ -63,7 +64,7 @@ def run(stack: str, given: str, *, statistics: str | None = None, dry_run: bool 
     if found := writing.differences(wanted):
         print(f"\n{report.differences(found, wanted.file.name)}", file=sys.stderr)
         return 1
-    remaining = remaining_problems(stack, result, root)
+    remaining = remaining_problems(stack, source, result, root)
     done = [] if dry_run else writing.write(wanted)
     print(f"\n{_ending(done, wanted, dry_run=dry_run)}")
     if remaining:
@@ -117,19 +118,26 @@ def example_faults(result: Outcome, project: str) -> list[Fault]:
     ]
 
 
-def remaining_problems(stack: str, result: Outcome, root: Path) -> Sequence[Problem]:
-    """What `up` would refuse in the new stack file; the look is judged by itself."""
+def remaining_problems(stack: str, source: Source, result: Outcome, root: Path) -> Sequence[Problem]:
+    """What `up` would refuse in the new stack file, or could not know; the look is judged by itself."""
     project = stackfile.read_project(root)
     config: dict[str, Any] = {key: value for key, value in result.config.items() if key != "brandingDir"}
     if result.environment:
         config["environment"] = result.environment
     secrets: Mapping[str, Any] = {key: {"secure": ENCRYPTED} for key in result.secrets}
     found = stackfile.engine_config({"config": {**config, **secrets}}, project)
+    refused: Sequence[Problem] = ()
     try:
         load_all(found.values, stack=stack, secret_keys=found.secret_keys, project=project["name"])
     except SettingsError as error:
-        return error.problems
-    return ()
+        refused = error.problems
+    known = {one.key for one in refused}
+    asked = [
+        Problem(key, None, reason=reason, example=KEYS[key].example)
+        for key, reason in source.asked.items()
+        if key in KEYS and key not in config and key not in known
+    ]
+    return [*refused, *asked]
 
 
 def _again(stack: str, given: str, statistics: str | None) -> str:

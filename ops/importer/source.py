@@ -88,6 +88,7 @@ class Source:
         defaults: what applies where a variable is unset or empty, by name.
         look: files of the front end by their path below brandingDir.
         certificate: chain and private key, where the operator's own were mounted.
+        asked: keys that the operator has to set, and why the installation's value will not do.
         notes: what is not taken over, and why.
         faults: what cannot be read.
     """
@@ -98,5 +99,6 @@ class Source:
     defaults: Mapping[str, str] = dataclasses.field(default_factory=dict)
     look: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     certificate: tuple[str, str] | None = None
+    asked: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: Sequence[Note] = ()
     faults: Sequence[Fault] = ()

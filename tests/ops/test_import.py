@@ -343,6 +343,11 @@ def test_the_chart_s_values_become_a_stack_file(machine: Project, ops: Ops, tmp_
     }
     assert "colour: no value of the chart" in run.stdout
     assert "rabbitUrl: required" in run.stdout
+    assert "dockerHostAddress: the chart's is an address within the cluster" in run.stdout
+    assert "videoServiceUrl" not in run.stdout
+    values.write_text(CHART.replace("  colour", "  enablePersistentRooms: true\n  colour"))
+    run = ops("import", "--from", str(values), "--stack", "other", "--dry-run")
+    assert "videoServiceUrl: the chart's is an address within the cluster" in run.stdout
 
 
 def test_a_number_that_helm_would_print_otherwise_is_refused(machine: Project, ops: Ops, tmp_path: Path) -> None:

@@ -123,6 +123,37 @@ def test_lua_assignments_are_read_and_what_would_have_to_be_run_is_not() -> None
         assert lua_file.assignments(f"\n{code}\n")[1] == 2, code
 
 
+STOP_CALL = """
+videoserviceurl = "https://videoservice.beratung.test"
+enable_persistent_rooms = "true"
+keycloak_auth_server_url = "https://keycloak.beratung.test/auth"
+keycloak_app_client_id = "app"
+jitsi_technical_username = "technical"
+jitsi_technical_password = "60303ae22b998861bce3b28f33eec1be"
+"""
+
+
+def test_the_stop_call_of_the_platform_comes_along_where_it_is_on(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PUBLIC_URL=https://video.beratung.test\nCONFIG=conf\n")
+    file = tmp_path / "conf/prosody/conf.d/videoservice.cfg.lua"
+    file.parent.mkdir(parents=True)
+    file.write_text(STOP_CALL)
+    result = mapping.outcome_of(checkout.read(tmp_path))
+    assert result.config == {
+        "publicUrl": "https://video.beratung.test",
+        "videoServiceUrl": "https://videoservice.beratung.test",
+        "keycloakUrl": "https://keycloak.beratung.test/auth",
+        "keycloakClientId": "app",
+        "videoServiceUsername": "technical",
+    }
+    assert set(result.secrets) == {"videoServicePassword"}
+    file.write_text(STOP_CALL.replace('rooms = "true"', 'rooms = "false"'))
+    result = mapping.outcome_of(checkout.read(tmp_path))
+    assert set(result.config) == {"publicUrl"}
+    assert not result.secrets
+    assert not result.lost
+
+
 def _upstream(variable: str) -> Path:
     found = os.environ.get(variable)
     if not found:
