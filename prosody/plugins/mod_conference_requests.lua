@@ -6,7 +6,7 @@
 -- request has to name a room on the conference component that the asker's token admits, or a breakout room that an
 -- existing conference has and the asker may enter now. Who has no token (a guest, or where accounts sign in) is judged
 -- by mod_create_room. Reads the image's own variables with the image's own defaults. Does not judge who may open a
--- room: mod_create_room does. Loads mod_client_data.
+-- room: mod_create_room does. Loads mod_client_data and mod_direct_stanzas.
 
 module:set_global()
 
@@ -17,7 +17,10 @@ local call_rooms = module:require "call_rooms"
 local claims = module:require "token_claims"
 local conference = module:require "conference"
 
-module:require "companions"("*", "client_data")
+local load_companion = module:require "companions"
+
+load_companion("*", "client_data")
+load_companion("*", "direct_stanzas")
 
 local function is_in_the_call(session, main_room)
 	local affiliation = main_room and main_room:get_affiliation(jid.bare(session.full_jid))

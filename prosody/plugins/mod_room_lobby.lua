@@ -7,8 +7,10 @@
 -- enters by itself when a lobby is taken away. Where the lobby is switched off altogether nothing of this happens.
 -- Who was admitted stays admitted, until a moderator removes them: a connection by its JID, as Prosody does it, and a
 -- person over several connections by the token's user id (claim context.user.id). Without one nobody can be known
--- again: the same token may be many people's. Who is removed is so on all connections, and with a token that has
--- expired since. A moderator and who is admitted need no display name to get in.
+-- again: the same token may be many people's. Who loses the right to be in is out of the room and its breakout rooms,
+-- and who is banned out of the lobby as well; that holds for all connections of the person, also with a token that has
+-- expired since, but for the one with which somebody removes another one of their own. A moderator and who is admitted
+-- need no display name to get in.
 -- What is not the usual (switched off by hand; who was admitted, as a digest of the user id) is kept on disk, so that a
 -- restart of Prosody does not undo it, for a call that goes on within `conference_restart_grace` seconds (60).
 
@@ -86,16 +88,60 @@ local function remember(room, bare_jid, user_id, admitted)
 	return digest
 end
 
--- Takes the membership of a person's other connections as well.
-local function remove_others(room, bare_jid, digest, affiliation)
-	local others = {}
-	for other, others_digest in pairs(state_of(room).digests) do
-		if other ~= bare_jid and others_digest == digest and room:get_affiliation(other) == "member" then
-			others[#others + 1] = other
+local function is_same_person(room, bare_jid, user_id, actor)
+	local digests, actor_bare = state_of(room).digests, jid.bare(actor)
+	local digest = digest_of(room, user_id) or digests[bare_jid]
+	local actors = digest_of(room, claims.user_id_of_jid(actor_bare, room.jid)) or digests[actor_bare]
+	return digest ~= nil and digest == actors
+end
+
+local function rooms_of(room)
+	local rooms = call_rooms.breakout_rooms(room)
+	rooms[#rooms + 1] = room
+	return rooms
+end
+
+-- Takes a connection out of the main room and the breakout rooms, and if it is banned out of the lobby.
+local function take_out(room, bare_jid, affiliation)
+	local rooms = rooms_of(room)
+	rooms[#rooms + 1] = affiliation == "outcast" and call_rooms.lobby(room) or nil
+	for _, place in ipairs(rooms) do
+		local nicks = {}
+		for nick, occupant in place:each_occupant() do
+			if occupant.bare_jid == bare_jid then nicks[#nicks + 1] = nick end
+		end
+		for _, nick in ipairs(nicks) do
+			place:set_role(true, nick, nil)
 		end
 	end
-	for _, other in ipairs(others) do
-		room:set_affiliation(true, other, affiliation)
+end
+
+-- The bare JIDs of a person's other connections: those that were admitted, and those that are in or wait.
+local function others_of(room, bare_jid, digest)
+	local others = {}
+	for other, others_digest in pairs(state_of(room).digests) do
+		if others_digest == digest then others[other] = true end
+	end
+	local rooms = rooms_of(room)
+	rooms[#rooms + 1] = call_rooms.lobby(room)
+	for _, place in ipairs(rooms) do
+		for _, occupant in place:each_occupant() do
+			local user_id = claims.user_id_of_jid(occupant.bare_jid, room.jid)
+			if digest_of(room, user_id) == digest then others[occupant.bare_jid] = true end
+		end
+	end
+	others[bare_jid] = nil
+	return others
+end
+
+-- A moderator took from somebody the right to be in: on all connections and out of all rooms of the call.
+local function expel(room, bare_jid, digest, affiliation)
+	take_out(room, bare_jid, affiliation)
+	for other in pairs(digest and others_of(room, bare_jid, digest) or {}) do
+		if (room:get_affiliation(other) or "none") ~= affiliation then
+			room:set_affiliation(true, other, affiliation)
+		end
+		take_out(room, other, affiliation)
 	end
 end
 
@@ -114,23 +160,22 @@ local function is_one_of_ours(room, any_jid)
 	return conference.is_service_account(any_jid) or conference.is_test_room(room.jid)
 end
 
+-- true if the person behind a session was admitted, false if banned, nil if unknown.
+local function what_became_of(room, session)
+	local state, user_id = state_of(room), claims.user_id(session, room.jid)
+	return state.people[digest_of(room, user_id) or state.digests[jid.bare(session.full_jid)] or ""]
+end
+
 -- Before the lobby (-4) and members-only (-5), after the token made its holder owner (5).
 module:hook("muc-occupant-pre-join", function(event)
 	local room, bare_jid = event.room, event.occupant.bare_jid
 	if is_one_of_ours(room, bare_jid) then return end
 	if room._data.is_moderated then shut(room) end
 	local affiliation = room:get_affiliation(bare_jid) or "none"
-	if affiliation == "none" then
-		local known = state_of(room).people[digest_of(room, claims.user_id(event.origin, room.jid)) or ""]
-		if known == false then
-			room:set_affiliation(true, bare_jid, "outcast")
-			event.origin.send(st.error_reply(event.stanza, "auth", "forbidden", nil, room.jid))
-			return true
-		elseif known then
-			affiliation = "member"
-			room:set_affiliation(true, bare_jid, affiliation)
-			event.occupant.role = room:get_default_role(affiliation)
-		end
+	if affiliation == "none" and what_became_of(room, event.origin) then
+		affiliation = "member"
+		room:set_affiliation(true, bare_jid, affiliation)
+		event.occupant.role = room:get_default_role(affiliation)
 	end
 	-- The lobby asks each who enters for a name, also those whom it has nothing to ask.
 	room._data.lobby_skip_display_name_check = affiliation == "owner" or affiliation == "member"
@@ -150,16 +195,24 @@ module:hook("video-call-moderated", function(event)
 end)
 
 module:hook("muc-set-affiliation", function(event)
-	local room, bare_jid, affiliation = event.room, event.jid, event.affiliation
-	if not event.actor and affiliation ~= "member" then return end
+	local room, bare_jid, affiliation, actor = event.room, event.jid, event.affiliation, event.actor
+	local is_lost = affiliation == "outcast" or affiliation == "none"
+	if not actor and is_lost and (affiliation == "outcast" or room:get_members_only()) then
+		take_out(room, bare_jid, affiliation)
+	end
+	if not actor and affiliation ~= "member" then return end
+	local user_id = claims.user_id_of_jid(bare_jid, room.jid)
+	if is_lost and is_same_person(room, bare_jid, user_id, actor) then
+		return take_out(room, bare_jid, affiliation) -- their own other connection, such as one that hangs
+	end
 	local admitted = nil
 	if affiliation == "member" then
 		admitted = true
 	elseif affiliation == "outcast" then
 		admitted = false
 	end
-	local digest = remember(room, bare_jid, claims.user_id_of_jid(bare_jid, room.jid), admitted)
-	if digest and not admitted then remove_others(room, bare_jid, digest, affiliation) end
+	local digest = remember(room, bare_jid, user_id, admitted)
+	if is_lost then expel(room, bare_jid, digest, affiliation) end
 end)
 
 -- Removed by a moderator, in the room or a breakout room: to be admitted anew.
@@ -172,6 +225,15 @@ local function on_removed(event)
 			return
 		end
 	end
+end
+
+-- Who was banned is so on every connection and in every room of the call, whatever the token says.
+local function on_entry(event)
+	local room, session = call_rooms.main_of(event.room), event.origin
+	if not room or is_one_of_ours(room, event.stanza.attr.from) then return end
+	if what_became_of(room, session) ~= false then return end
+	session.send(st.error_reply(event.stanza, "auth", "forbidden", nil, event.room.jid))
+	return true
 end
 
 -- Only a moderator of the call switches the lobby, and no form by the way: jicofo sends back all it was shown, and a
@@ -198,6 +260,9 @@ end)
 
 call_rooms.on_each_component(function(context, _, kind)
 	if kind ~= "lobby" then context:hook("muc-broadcast-presence", on_removed) end
+	-- After mod_room_entry (60), before a moderator's token counts (5).
+	context:hook("muc-occupant-pre-join", on_entry, 55)
+	if kind ~= "main" then context:hook("muc-room-pre-create", on_entry, 55) end -- leaves no empty room
 end)
 
 -- What an earlier process left and no call has taken up again.

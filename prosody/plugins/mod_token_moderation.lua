@@ -39,6 +39,16 @@ module:hook("muc-occupant-joined", function(event)
 	if room:get_affiliation(bare_jid) ~= affiliation then room:set_affiliation(true, bare_jid, affiliation) end
 end, 2)
 
+-- Where the lobby is off, one may come to a breakout room without having been in the main room: with the same right.
+local function on_breakout_joined(event)
+	local main_room, bare_jid = call_rooms.main_of(event.room), event.occupant.bare_jid
+	if not main_room or conference.is_service_account(bare_jid) then return end
+	if not claims.admits(event.origin, main_room.jid) then return end
+	if (main_room:get_affiliation(bare_jid) or "none") ~= "none" then return end
+	local affiliation = claims.is_moderator_jid(bare_jid, main_room.jid) and "owner" or "member"
+	main_room:set_affiliation(true, bare_jid, affiliation)
+end
+
 local function may_be_owner(main_room, bare_jid)
 	return conference.is_service_account(bare_jid) or claims.is_moderator_jid(bare_jid, main_room.jid)
 end
@@ -106,7 +116,8 @@ local function guard_set_role(host)
 	guarded[room_mt] = { original = original, ours = set_role }
 end
 
-call_rooms.on_each_component(function(context, host)
+call_rooms.on_each_component(function(context, host, kind)
+	if kind == "breakout" then context:hook("muc-occupant-joined", on_breakout_joined, 2) end
 	context:hook("muc-pre-set-affiliation", on_affiliation, 100)
 	context:hook("muc-pre-set-role", on_role, 100)
 	context:hook("module-loaded", function(event)

@@ -161,6 +161,20 @@ async def _write(scene: Scene, actor: Person, to: str, kind: str) -> None:
     await actor.deliver(message)
 
 
+async def _ask_directly(actor: Person, address: str) -> None:
+    await ask(actor.make_iq_get(queryxmlns="http://jabber.org/protocol/disco#info", ito=address))
+
+
+async def _be_present(actor: Person, address: str, kind: Any) -> None:
+    refused: list[object] = []
+    actor.add_event_handler("presence_error", refused.append)
+    actor.make_presence(pto=address, ptype=kind).send()
+    await actor.settle()
+    actor.del_event_handler("presence_error", refused.append)
+    if refused:
+        raise RefusedError("not-allowed", "presence")
+
+
 async def _end_by_component(scene: Scene, actor: Person) -> None:
     message = _message(actor, END_DOMAIN)
     message.xml.append(ET.Element(f"{CLIENT}end_conference", room=room_jid(scene.room)))
@@ -251,6 +265,16 @@ ACTS: dict[tuple[str, str], Act] = {
     ("ask jicofo for the bridges' room", "service rooms"): _asks_for(_always(f"jvbbrewery@{INTERNAL_DOMAIN}")),
     ("enter the bridges' room", "service rooms"): _enters(_always(f"jvbbrewery@{INTERNAL_DOMAIN}")),
     ("enter jicofo's test room", "service rooms"): _enters(_always("__jicofo-health-check-1")),
+    ("write to a person's own address", "server"): lambda scene, actor: _write(
+        scene, actor, scene.victim.boundjid.full, "chat"
+    ),
+    ("ask a person's own client", "server"): lambda scene, actor: _ask_directly(actor, scene.victim.boundjid.full),
+    ("ask for a person's presence", "server"): lambda scene, actor: _be_present(
+        actor, scene.victim.boundjid.bare, "subscribe"
+    ),
+    ("send a person its presence", "server"): lambda scene, actor: _be_present(actor, scene.victim.boundjid.full, None),
+    ("write to jicofo's own address", "server"): lambda scene, actor: _write(scene, actor, f"{FOCUS}/focus", "chat"),
+    ("ask jicofo for anything else", "server"): lambda scene, actor: _ask_directly(actor, f"{FOCUS}/focus"),
     ("keep data", "server"): lambda _, actor: _keep("jabber:iq:private", actor),
     ("keep a contact", "server"): lambda _, actor: _keep("jabber:iq:roster", actor),
     ("keep a picture", "server"): lambda _, actor: _keep("vcard-temp", actor),

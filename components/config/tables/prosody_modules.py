@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Final
 
 _PROJECT: Final = """
-    account_sync client_data close_room conference_requests create_room log_masking room_entry room_lobby
-    room_requests statistics_calls statistics_queue stop_calls token_moderation
+    account_sync client_data close_room conference_requests create_room direct_stanzas log_masking room_entry
+    room_lobby room_requests statistics_calls statistics_queue stop_calls token_moderation
 """
 PROJECT: Final = frozenset(_PROJECT.split())
 
