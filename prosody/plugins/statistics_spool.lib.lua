@@ -103,8 +103,7 @@ end
 
 -- The event, and the marks of those that have it.
 function steps.told(record)
-	local entry = waiting[record.id]
-	if (entry and entry.state == "event") or not is_there(path(record.id, "event"), "file") then
+	if waiting[record.id] or not is_there(path(record.id, "event"), "file") then
 		local done, problem = steps.event(record)
 		if not done then return nil, problem end
 	end

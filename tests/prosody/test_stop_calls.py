@@ -270,6 +270,34 @@ async def test_records_of_before_are_told_and_leftovers_go(
     assert platform.stops == [room]
 
 
+async def test_a_disk_out_of_reach_for_a_while_loses_and_doubles_nothing_for_either(
+    make_prosody: MakeProsody, platform: Platform, gate: Gate, consumer: Consumer
+) -> None:
+    """What one of them has, and what both have, is noted once the disk takes it; a crash after that tells nothing again."""
+    platform.open()
+    prosody = make_prosody(gate.broker, video_service_file=platform.file, timeout=1, options=EAGER)
+    before, meanwhile = new_room(), new_room()
+    await hold_calls(prosody, [before])
+    await all_told(prosody)
+    aside = prosody.spool.with_name("aside")
+    prosody.spool.rename(aside)
+    prosody.spool.write_text("")
+    await hold_calls(prosody, [meanwhile])
+    await all_told(prosody)
+    gate.open()
+    await until(lambda: consumer.of(before) and consumer.of(meanwhile), "the events")
+    assert prosody.backlog()["unwritten"] == 2
+    prosody.spool.unlink()
+    aside.rename(prosody.spool)
+    await until(lambda: prosody.backlog()["unwritten"] == 0, "all is noted")
+    assert spool_files(prosody) == []
+    await asyncio.to_thread(prosody.stop, signal.SIGKILL)
+    await asyncio.to_thread(prosody.start)
+    await asyncio.sleep(2)
+    assert platform.stops == [before, meanwhile]
+    assert (len(consumer.of(before)), len(consumer.of(meanwhile))) == (1, 1)
+
+
 async def test_a_stop_or_reload_during_a_request_tells_nothing_twice(
     make_prosody: MakeProsody, platform: Platform
 ) -> None:
