@@ -98,6 +98,8 @@ def previews(commit: str, url: str, found: Sequence[Foreseen]) -> str:
 
 
 def _result(change: Change) -> str:
+    if change.kind == "removed":
+        return "REMOVED"
     return "REFUSED" if change.kind == "refused" else "BREAKS A RULE" if change.must_not_be else "PASS"
 
 

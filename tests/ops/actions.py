@@ -95,7 +95,8 @@ class Runner:
         strategy = about.get("strategy", {})
         for stack in _text(strategy.get("matrix", {}).get("stack", '["-"]'), context, whole=True) or []:
             failed = any(one.result == "failure" for one in jobs.values())
-            if failed and strategy.get("fail-fast", True):
+            # Those that run side by side have begun by then.
+            if failed and strategy.get("fail-fast", True) and strategy.get("max-parallel") == 1:
                 jobs[f"{key} {stack}"] = Job("cancelled")
                 continue
             own = {**context, "matrix": {"stack": stack}, "steps": {}}

@@ -239,6 +239,8 @@ def test_a_forks_pull_request_gets_the_review_with_what_is_refused_removed_and_a
         < shown.index("`new39`: a new stack")
     )
     assert "success" not in shown.splitlines()[2]
+    assert shown.splitlines()[4].startswith("REFUSED `prod`, REMOVED `staging`, ")
+    assert "PASS `new39`" in shown
     assert f"**Review** of `{HEAD}`" in shown
     outside = _without_code(shown)
     assert not [
