@@ -60,6 +60,9 @@ class Compose:
     faults: tuple[tuple[str, str], ...]
 
 
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]")
+
+
 class _Loader(yaml.SafeLoader):
     """A tag of a program's own, as in a text for another one, leaves the value as it stands."""
 
@@ -78,6 +81,8 @@ _Loader.add_multi_constructor("!", _untagged)
 def read_yaml(path: Path) -> Any:
     """A YAML file's content. Raises OpsError where it is none."""
     text = dotenv_file.text_of(path)
+    if _HALF.search(text):
+        raise OpsError(f"{path} has an escape of half a character (\\uD800 to \\uDFFF): write the character itself")
     try:
         if text.count("*") > 1000 or text.count("&") > 1000:
             raise ValueError("anchors")

@@ -30,7 +30,7 @@ _LONGEST_PERIOD: Final = 8
 
 def secret_fault(value: str) -> str:
     """Why a secret must not be used; empty where it may."""
-    if hashlib.sha256(value.strip().encode()).hexdigest()[:16] in _KNOWN:
+    if hashlib.sha256(value.strip().encode(errors="replace")).hexdigest()[:16] in _KNOWN:
         return "the example of a public repository, which the world knows"
     if _PLACEHOLDER.fullmatch(value.strip()):
         return "a placeholder"

@@ -384,6 +384,7 @@ def test_whatever_a_path_holds_is_told_in_one_line(machine: Project, ops: Ops, t
         "broken.yaml": b"a: [\n",
         "deep.yaml": b"a: " + b"[" * 5000,
         "foreign.yaml": b"a: 1\n",
+        "half.yaml": b'jwtAppSecret: "\\ud800"\n',
         "tagged.yaml": b"a: !!python/object:os.system {}\n",
     }
     for name, content in contents.items():
