@@ -1,5 +1,5 @@
-"""What the workflows do on GitHub: `python3 -m ops.github` makes the comment on a pull request.
+"""What the workflows ask and tell GitHub, by `python3 -m ops.github COMMAND`: comments, deploys, issues, settings.
 
-Runs with the system's Python on the default branch's code: it imports the standard library, and of this project what
-does the same. The Actions variables and the event's file are its only arguments.
+Runs with the system's Python: it imports the standard library, and of this project what does the same. The Actions
+variables and the event's file are its arguments; what pull requests say is taken apart before it is shown.
 """
