@@ -147,7 +147,8 @@ def _again(stack: str, given: str, statistics: str | None) -> str:
 
 def _ending(done: Sequence[str], wanted: Wanted, *, dry_run: bool) -> str:
     if dry_run:
-        return f"a dry run: nothing was written; {wanted.file.name} would have {len(wanted.config)} plain keys and {len(wanted.secrets)} secrets"
+        keys = ", ".join([*wanted.config, *wanted.secrets])
+        return f"a dry run: nothing was written; the keys of {wanted.file.name} would be {keys or 'none'}"
     return (
         f"written: {', '.join(done)}"
         if done

@@ -110,7 +110,7 @@ def write(wanted: Wanted) -> list[str]:
     done = []
     look = bool(wanted.look) and _write_look(wanted)
     if look:
-        done.append(f"{len(wanted.look)} files in {wanted.branding_dir}/")
+        done.append(f"the look in {wanted.branding_dir}/")
     fresh = _write_file(wanted)
     if fresh:
         done.append(wanted.file.name)
@@ -128,7 +128,8 @@ def write(wanted: Wanted) -> list[str]:
                 again = f"nothing was kept. For a first time: pulumi stack init {wanted.stack}"
             raise OpsError(f"{error}; {again}") from None
         if count:
-            done.append(f"{count} secrets, encrypted, in {stack_state.config_file.relative_to(wanted.root)}")
+            secrets = "1 secret" if count == 1 else f"{count} secrets"
+            done.append(f"{secrets}, encrypted, in {stack_state.config_file.relative_to(wanted.root)}")
     return done
 
 

@@ -162,7 +162,7 @@ def test_a_checkout_becomes_a_stack_file_its_secrets_and_its_look(machine: Proje
         "  JVB_TCP_PORT: no longer there since stable-7001",
         "  ENABLE_LOBBY: enableLobby is true unless set",
         "Not expressible (0)\n  nothing",
-        "written: 3 files in branding/beratung/, Pulumi.beratung.yaml, 3 secrets, encrypted, in .local/Pulumi.beratung.yaml",
+        "written: the look in branding/beratung/, Pulumi.beratung.yaml, 3 secrets, encrypted, in .local/Pulumi.beratung.yaml",
     ):
         assert line in run.stdout
     assert "Still to set" not in run.stdout
