@@ -1,10 +1,11 @@
 -- Client data: nobody who takes part in a call leaves anything on the server's disk. mod_conference_requests loads it
 -- globally.
 --
--- Prosody keeps what a client gives it to keep (private data, contacts, a picture), also for an account that ends with
--- its connection: whoever has a link could fill the disk, which is the Docker host's. And it notes whoever asks for
--- jicofo's or the bridge's presence in the list of contacts of these, for good. Jitsi's front end does neither. Refuses
--- both of everybody who has signed in on a host of this server; Jitsi's own accounts may everything.
+-- Prosody keeps what a client gives it to keep (private data, contacts, a picture, what it publishes or blocks), for an
+-- account that ends with its connection too: whoever has a link could fill the disk, which is the Docker host's. And it
+-- notes whoever asks for jicofo's or the bridge's presence in the list of contacts of these, for good. Jitsi's front
+-- end does neither. Refuses both of everybody who has signed in on a host of this server; Jitsi's own accounts may
+-- everything.
 
 module:set_global()
 
@@ -12,7 +13,19 @@ local st = require "util.stanza"
 
 local conference = module:require "conference"
 
-local STORES = { ["jabber:iq:private"] = true, ["jabber:iq:roster"] = true, ["vcard-temp"] = true }
+-- What Prosody's modules keep, whether they are loaded or not.
+local STORES = {
+	["http://jabber.org/protocol/pubsub"] = true,
+	["http://jabber.org/protocol/pubsub#owner"] = true,
+	["jabber:iq:private"] = true,
+	["jabber:iq:register"] = true,
+	["jabber:iq:roster"] = true,
+	["urn:xmpp:blocking"] = true,
+	["urn:xmpp:mam:1"] = true,
+	["urn:xmpp:mam:2"] = true,
+	["urn:xmpp:push:0"] = true,
+	["vcard-temp"] = true,
+}
 local SUBSCRIPTIONS = { subscribe = true, subscribed = true, unsubscribe = true, unsubscribed = true }
 
 local function refuse(event)

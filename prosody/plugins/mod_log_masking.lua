@@ -27,8 +27,12 @@ local VARIABLES = {
 }
 -- A shorter one is no secret, and would mask words.
 local SHORTEST = 8
--- A JWT's header is a JSON object in base64url: its first character is always {, the second a quote or white space.
-local JWT = "%f[%w_%-]e[wy][%w_%-]+%.[%w_%-]+%.?[%w_%-]*"
+-- A JWT's header is a JSON object in base64url: its first character is {, the second a quote or white space. What is
+-- before it may end in a letter or digit, as `%20` and `\n` do, and its dots may be percent-encoded, more than once.
+local JWTS = {
+	"e[wy][IJABopkl01][%w_%-]+%.[%w_%-]+%.?[%w_%-]*",
+	"e[wy][IJABopkl01][%w_%-]+%%[25]*2[Ee][%w_%-]+[%w_%%%-]*",
+}
 
 local secrets = {}
 
@@ -43,7 +47,9 @@ add_secret(module:get_option_string("rabbit_password"))
 add_secret(module:get_option_string("video_service_password"))
 
 local function masked(text)
-	text = text:gsub(JWT, function(token) return #token >= 32 and "[token]" or nil end)
+	for _, pattern in ipairs(JWTS) do
+		text = text:gsub(pattern, function(token) return #token >= 32 and "[token]" or nil end)
+	end
 	for _, pattern in ipairs(secrets) do
 		text = text:gsub(pattern, "[secret]")
 	end

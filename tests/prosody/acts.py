@@ -17,6 +17,7 @@ from tests.prosody.scene import Scene
 Act = Callable[[Scene, Person], Awaitable[None]]
 
 ITEMS = "http://jabber.org/protocol/disco#items"
+PUBSUB = "http://jabber.org/protocol/pubsub"
 ELSEWHERE = f"somebody-else@{DOMAIN}"
 
 
@@ -105,6 +106,19 @@ async def _list_people(place: str, actor: Person) -> None:
 async def _keep(xmlns: str, actor: Person) -> None:
     iq = actor.make_iq_set()
     ET.SubElement(ET.SubElement(iq.xml, f"{{{xmlns}}}query"), "{urn:test}data").text = "data"
+    await ask(iq)
+
+
+async def _block(actor: Person) -> None:
+    iq = actor.make_iq_set()
+    ET.SubElement(ET.SubElement(iq.xml, "{urn:xmpp:blocking}block"), "{urn:xmpp:blocking}item", jid=ELSEWHERE)
+    await ask(iq)
+
+
+async def _publish(actor: Person) -> None:
+    iq = actor.make_iq_set()
+    publish = ET.SubElement(ET.SubElement(iq.xml, f"{{{PUBSUB}}}pubsub"), f"{{{PUBSUB}}}publish", node="urn:test")
+    ET.SubElement(ET.SubElement(publish, f"{{{PUBSUB}}}item"), "{urn:test}data").text = "data"
     await ask(iq)
 
 
@@ -277,5 +291,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("ask jicofo for anything else", "server"): lambda scene, actor: _ask_directly(actor, f"{FOCUS}/focus"),
     ("keep data", "server"): lambda _, actor: _keep("jabber:iq:private", actor),
     ("keep a contact", "server"): lambda _, actor: _keep("jabber:iq:roster", actor),
+    ("keep a list of blocked people", "server"): lambda _, actor: _block(actor),
+    ("publish something", "server"): lambda _, actor: _publish(actor),
     ("keep a picture", "server"): lambda _, actor: _keep("vcard-temp", actor),
 }
