@@ -34,6 +34,8 @@ class Key:
     check: Callable[[str], Any]
     secret: bool
     doc: str
+    structured: bool = False
+    """The value is a map, of which single parts may be encrypted."""
 
 
 def setting(check: Callable[[str], T], default: str, doc: str, *, env: str = "", key: str = "") -> T:
@@ -49,9 +51,10 @@ def optional_setting(
     env: str = "",
     key: str = "",
     unset: U = None,  # type: ignore[assignment]
+    structured: bool = False,
 ) -> T | U:
     """A field that is `unset` unless its key is set."""
-    return _field(check, doc, env, key, example=example, unset=unset)  # type: ignore[no-any-return]
+    return _field(check, doc, env, key, example=example, unset=unset, structured=structured)  # type: ignore[no-any-return]
 
 
 def secret_setting(check: Callable[[str], str], doc: str, *, env: str = "") -> Secret | None:
@@ -84,6 +87,7 @@ def _field(
     example: str = "",
     unset: Any = None,
     secret: bool = False,
+    structured: bool = False,
 ) -> Any:
     about = {
         "key": key,
@@ -93,5 +97,6 @@ def _field(
         "doc": doc,
         "env": env,
         "secret": secret,
+        "structured": structured,
     }
     return dataclasses.field(default=check(default) if default else unset, metadata={_DECLARATION: about})

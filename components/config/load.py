@@ -15,11 +15,15 @@ from typing import Any, Final
 from components.config import branding, providers, rules
 from components.config.checks import Invalid
 from components.config.checks.text import is_off
+from components.config.declare import Key
+from components.config.environment import refusal
 from components.config.keys import KEYS, nearest
 from components.config.problems import Problem, SettingsError, shell
 from components.config.rejected import REJECTED
-from components.config.secret import ENCRYPTED, Secret
+from components.config.secret import ENCRYPTED, HIDDEN, Secret
 from components.config.settings import DEFAULT_DOCKER_URL, LOCAL_STACK, Settings
+from components.config.tables.image_variables import is_secret
+from components.config.values import Variable
 
 _NO_SECRET: Final = "it is encrypted, and no secret: state and outputs would show it all the same"
 
@@ -137,7 +141,9 @@ def _fields(values: Mapping[str, str], secret_keys: Collection[str]) -> tuple[di
         if not isinstance(text, str) or not text:
             continue
         try:
-            if not key.secret:
+            if key.structured:
+                fields[key.attribute] = _variables(key, text, encrypted=key.name in secret_keys)
+            elif not key.secret:
                 if key.name in secret_keys:
                     raise Invalid("plain text", example="VALUE", reason=_NO_SECRET)
                 fields[key.attribute] = key.check(_plain_text(text))
@@ -146,6 +152,9 @@ def _fields(values: Mapping[str, str], secret_keys: Collection[str]) -> tuple[di
                 fields[key.attribute] = Secret(None if unseen else key.check(_plain_text(text)))
         except Invalid as invalid:
             fields[key.attribute] = REJECTED
+            if invalid.parts:
+                problems += [_part(key, path, part) for path, part in invalid.parts]
+                continue
             hidden = key.secret or key.name in secret_keys
             given = None if hidden else invalid.given or repr(text)
             problems.append(
@@ -160,6 +169,46 @@ def _fields(values: Mapping[str, str], secret_keys: Collection[str]) -> tuple[di
                 )
             )
     return fields, problems
+
+
+def _variables(key: Key, text: str, *, encrypted: bool) -> tuple[Variable, ...]:
+    """The variables of `environment`, secret where one of them is encrypted: the engine does not say which.
+
+    The tools beside it do. Raises Invalid, with a part for each that is plain and should not be, or the other way round.
+    """
+    found: tuple[Variable, ...] = key.check(text)
+    told = any(one.value == HIDDEN for one in found)
+    parts = []
+    for one in found:
+        is_plain = not encrypted or (told and one.value != HIDDEN)
+        refused = refusal(one.service, one.name)
+        if refused is not None and refused.certain:
+            continue  # which a rule says
+        if is_secret(one.name) and is_plain:
+            parts.append((one.key, Invalid("an encrypted value", given="", reason="a secret in plain text")))
+        elif told and one.value == HIDDEN and not is_secret(one.name):
+            parts.append((one.key, Invalid("plain text", given="", reason=_NO_SECRET)))
+    if parts:
+        raise Invalid(parts[0][1].allowed, parts=tuple((path.partition(".")[2], part) for path, part in parts))
+    if not encrypted:
+        return found
+    return tuple(
+        dataclasses.replace(one, value=Secret(None if one.value == HIDDEN else str(one.value))) for one in found
+    )
+
+
+def _part(key: Key, path: str, invalid: Invalid) -> Problem:
+    """The problem of one value in a map; none is repeated, since what is in there may be a secret."""
+    return Problem(
+        f"{key.name}.{path}",
+        None,
+        invalid.allowed,
+        invalid.example,
+        secret=is_secret(path.rpartition(".")[2]),
+        path=True,
+        remove=invalid.remove,
+        reason=invalid.reason,
+    )
 
 
 def _branding(directory: str, fault: branding.Fault) -> Problem:

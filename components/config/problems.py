@@ -49,11 +49,12 @@ class Problem:
     @property
     def config_arguments(self) -> list[str]:
         """Arguments of `pulumi config` that fix it."""
+        path = ["--path"] if self.path else []
         if self.remove:
-            return ["rm", *_positional(self.key)]
+            return ["rm", *path, *_positional(self.key)]
         if self.secret:
-            return ["set", "--secret", *(["--path"] if self.path else []), *_positional(self.key)]
-        return ["set", *_positional(self.key, self.example or "VALUE")]
+            return ["set", "--secret", *path, *_positional(self.key)]
+        return ["set", *path, *_positional(self.key, self.example or "VALUE")]
 
 
 class SettingsError(Exception):

@@ -11,6 +11,9 @@ ENCRYPTED: Final = "\x00encrypted\x00"
 the engine hands over can pass for it: every secret's check refuses control characters."""
 
 
+HIDDEN: Final = "[secret]"
+"""The same within a map, and what plain text shows in a secret's place."""
+
 ENCRYPTED_URL: Final = "ssh://encrypted.invalid"
 """The same for a URL, whose shape is checked."""
 
@@ -28,7 +31,7 @@ class Secret:
 
     def reveal(self) -> str:
         """The plain text; of a value that was not decrypted a placeholder, which only a plan can meet."""
-        return "[secret]" if self._value is None else self._value
+        return HIDDEN if self._value is None else self._value
 
     def __repr__(self) -> str:
-        return "[secret]"
+        return HIDDEN

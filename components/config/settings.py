@@ -19,7 +19,7 @@ from components.config.addresses import HostAddress, IpAddress, PublicUrl
 from components.config.branding import Branding
 from components.config.declare import optional_setting, secret_setting, setting
 from components.config.secret import Secret
-from components.config.values import Acme, Broker, Relay, Statistics, Tls, Turn, VideoService
+from components.config.values import Acme, Broker, Relay, Statistics, Tls, Turn, Variable, VideoService
 
 T = TypeVar("T")
 
@@ -289,6 +289,13 @@ class Settings:
     )
     log_max_size: str = setting(checks.log_size, "10m", doc="size at which a container's log is rotated")
     log_max_files: int = setting(checks.log_files, "3", doc="rotated log files kept per container")
+    environment: tuple[Variable, ...] = optional_setting(
+        checks.environment,
+        structured=True,
+        unset=(),
+        example='{"jvb": {"VIDEOBRIDGE_MAX_MEMORY": "2g"}}',
+        doc="variables of the Jitsi images that have no key of their own, by service",
+    )
 
     @property
     def tls_mode(self) -> str:

@@ -1,4 +1,4 @@
-"""Settings that belong together, as one value each: TLS, the TURN server, statistics, the VideoService.
+"""Settings that belong together, as one value each: TLS, the TURN server, statistics, the VideoService, a variable of an image.
 
 Owns their shape and what each says of itself. Does not own which configuration keys they are made from (`settings`).
 """
@@ -146,3 +146,17 @@ class VideoService:
     client_id: str
     username: str
     password: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """A variable of a service's image that the operator sets."""
+
+    service: str
+    name: str
+    value: str | Secret
+
+    @property
+    def key(self) -> str:
+        """The path of its configuration key."""
+        return f"environment.{self.service}.{self.name}"

@@ -47,9 +47,11 @@ def credentials(settings: Settings) -> tuple[Credential, ...]:
 
 
 def passed_on(settings: Settings) -> dict[str, Secret]:
-    """Secrets of services elsewhere, which the stack needs and nobody else is handed."""
+    """Secrets of services elsewhere and of `environment`, which the stack needs and nobody else is handed."""
     broker = settings.statistics.broker if settings.statistics is not None else None
     video_service = settings.video_service
-    return ({RABBIT_PASSWORD: broker.password} if broker is not None else {}) | (
-        {VIDEO_SERVICE_PASSWORD: video_service.password} if video_service is not None else {}
+    return (
+        {one.key: one.value for one in settings.environment if isinstance(one.value, Secret)}
+        | ({RABBIT_PASSWORD: broker.password} if broker is not None else {})
+        | ({VIDEO_SERVICE_PASSWORD: video_service.password} if video_service is not None else {})
     )

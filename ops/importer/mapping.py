@@ -73,7 +73,7 @@ def _take(result: Outcome, one: Variable, by_name: Mapping[str, str]) -> None:
         result.needless.append((name, "without effect: the compose file hands it to no container"))
     elif key := key_of(name):
         set_value(result, one, key, value_of(key, one.value))
-    elif (reason := names.FIXED.get(name)) or (reason := _elsewhere(name)):
+    elif (reason := names.FIXED.get(name) or names.STARTED.get(name)) or (reason := _elsewhere(name)):
         result.needless.append((name, reason))
     elif services := names.SERVICES_READING.get(name):
         hand_on(result, one, services)

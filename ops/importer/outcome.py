@@ -7,7 +7,7 @@ the images take and this program does not. Which name goes where is `mapping`'s 
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +16,7 @@ from components.config import checks
 from components.config.checks import Invalid
 from components.config.checks.text import OFF
 from components.config.keys import KEYS
+from components.config.tables.image_variables import is_secret
 from ops.importer import judgement
 from ops.importer.source import Fault, Variable
 
@@ -45,7 +46,6 @@ KEY_OF: Final = {
 }
 """Keys of names that no key itself claims. One that does not exist is passed over for `environment`."""
 ENVIRONMENT: Final = "environment"
-_SECRET_NAME: Final = re.compile(r"SECRET|PASSW|TOKEN(?!_AUTH_URL)|_KEY$|BINDPW|DSN|CREDENTIAL")
 _ON: Final = frozenset(("1", "true", "t", "yes", "y", "on"))
 
 
@@ -96,12 +96,12 @@ def hand_on(result: Outcome, one: Variable, services: Sequence[str]) -> None:
         result.needless.append(
             (one.name, f"without effect: read by {' and '.join(services)} alone, which did not get it")
         )
-    elif one.name.startswith("LDAP_"):
-        result.needless.append((one.name, "it counts with AUTH_TYPE ldap alone, which is not offered"))
     elif ENVIRONMENT not in KEYS:
         result.lost.append((one.name, f"read by {' and '.join(got)}, and there is no key for it"))
+    elif fault := _fault(one, got[0]):
+        result.faults.append(fault)
     else:
-        secret = _SECRET_NAME.search(one.name) is not None
+        secret = is_secret(one.name)
         for service in got:
             if secret:
                 result.environment_secrets[f"{ENVIRONMENT}.{service}.{one.name}"] = one.value
@@ -109,6 +109,18 @@ def hand_on(result: Outcome, one: Variable, services: Sequence[str]) -> None:
                 result.environment.setdefault(service, {})[one.name] = one.value
         where = ", ".join(f"{ENVIRONMENT}.{service}" for service in got)
         result.taken.append((one.name, where, None if secret else one.value))
+
+
+def _fault(one: Variable, service: str) -> Fault | None:
+    """Why the images could not carry the value; None where they can."""
+    try:
+        checks.environment(json.dumps({service: {one.name: one.value}}))
+    except Invalid as invalid:
+        file = one.origin.partition(":")[0] or "the source"
+        return Fault(
+            _place(one), f"not fit for {ENVIRONMENT}; allowed: {invalid.allowed}", f"change {one.name} in {file}"
+        )
+    return None
 
 
 def set_value(result: Outcome, one: Variable, key: str, value: str) -> None:

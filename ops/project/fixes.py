@@ -6,6 +6,7 @@ backend of its own has one file, and plain `pulumi config` fixes it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ def with_fixes(
     def fix(problem: Problem) -> str:
         if problem.step:
             return problem.step
-        key = problem.key.partition("[")[0] if problem.path else problem.key
+        key = re.split(r"[.\[]", problem.key)[0] if problem.path else problem.key
         full = stackfile.full_key(key, error.project)
         command = config_command(stack_state.stack, problem.config_arguments)
         if problem.secret:
@@ -49,8 +50,9 @@ def with_fixes(
         if full in local_keys or (problem.remove and full not in names):
             return command
         if problem.remove:
-            return f"remove {shell([key])} from {stack_state.tracked.name}"
-        return f"in {stack_state.tracked.name}: {names.get(full, full)}: {scalars.scalar(problem.example or 'VALUE')}"
+            return f"remove {shell([problem.key])} from {stack_state.tracked.name}"
+        place = names.get(full, full) + problem.key.removeprefix(key)
+        return f"in {stack_state.tracked.name}: {place}: {scalars.scalar(problem.example or 'VALUE')}"
 
     return SettingsError(error.stack, error.project, error.problems, fix)
 

@@ -79,6 +79,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "logMaxFiles": {"logMaxFiles": 4},
     "brandingDir": {"brandingDir": "look"},
     "policyExceptions": {"policyExceptions": "image-digest until 2030-01-01 because no registry here has one"},
+    "environment": {"environment": {one: {"ENABLE_RECORDING": False} for one in ("web", "prosody", "jicofo")}},
 }
 """For each key that is no secret another value than the stack has; None takes the key away."""
 OF_LETSENCRYPT: Mapping[str, Any] = {

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from components.config.keys import KEYS
+from components.config.tables import image_variables
 from ops.importer import chart, checkout, dotenv_file, lua_file, mapping, names, outcome
 from ops.importer.source import SERVICES, Source, Variable
-from tests.unit.image_variables import READ
 
 GIVEN = "9f86d081884c7d659a2feaa0c55ad015"
-KNOWN = {*names.DEAD, *names.FIXED, *names.ABSENT, *names.UNREAD, *names.SERVICES_READING}
+KNOWN = {*names.DEAD, *names.FIXED, *names.STARTED, *names.ABSENT, *names.UNREAD, *names.SERVICES_READING}
 PAIRS = (
     ("ENABLE_LOBBY", "no", "enableLobby", "false"),
     ("ENABLE_GUESTS", "T", "enableGuests", "true"),
@@ -71,15 +71,23 @@ def test_what_changes_nothing_is_told_as_needless() -> None:
 
 
 def test_every_name_stands_in_one_group() -> None:
-    groups = (names.DEAD, names.FIXED, names.ABSENT, names.UNREAD, names.SERVICES_READING, outcome.BY_ENV)
+    groups = (
+        names.DEAD,
+        names.FIXED,
+        names.STARTED,
+        names.ABSENT,
+        names.UNREAD,
+        names.SERVICES_READING,
+        outcome.BY_ENV,
+    )
     twice = {name for one in groups for other in groups if one is not other for name in set(one) & set(other)}
     assert not twice
-    assert set(names.READ) == set(SERVICES)
+    assert set(image_variables.SERVICES) == set(SERVICES)
 
 
 def test_what_an_image_reads_has_a_place() -> None:
     by_hand = {"CONFIG", "CUSTOMFILES"}
-    read = {name for listed in READ.values() for name in listed}
+    read = {name for service in SERVICES for name in image_variables.read_by(service)}
     placed = KNOWN | set(outcome.BY_ENV) | set(mapping.SPECIAL) | set(mapping.TURN) | set(outcome.KEY_OF) | by_hand
     assert not read - placed
 

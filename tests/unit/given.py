@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from components.config.addresses import HostAddress, PublicUrl
+from components.config.values import Variable
 from tests.values import OWN_SECRETS, TLS_OWN
 
 _BOOLEANS: Final = [("true", True), ("false", False), ("1", True), ("0", False), ("True", True), ("FALSE", False)]
@@ -172,6 +173,24 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
     "conferenceTimeout": [("0", 0), ("20", 20), ("3600", 3600)],
     "rabbitMq": [("embedded", "embedded")],
     "brandingDir": [("branding", "branding"), ("../look", "../look")],
+    "environment": [
+        (
+            '{"jvb": {"VIDEOBRIDGE_MAX_MEMORY": "1g"}}',
+            (Variable(service="jvb", name="VIDEOBRIDGE_MAX_MEMORY", value="1g"),),
+        ),
+        (
+            '{"web": {"RESOLUTION": 720, "ENABLE_P2P": false}, "jicofo": {"BRIDGE_STRESS_THRESHOLD": 0.80}}',
+            (
+                Variable(service="web", name="RESOLUTION", value="720"),
+                Variable(service="web", name="ENABLE_P2P", value="false"),
+                Variable(service="jicofo", name="BRIDGE_STRESS_THRESHOLD", value="0.80"),
+            ),
+        ),
+        (
+            '{"prosody": {"XMPP_CONFIGURATION": "a = \\"b\\""}}',
+            (Variable(service="prosody", name="XMPP_CONFIGURATION", value='a = "b"'),),
+        ),
+    ],
     "enableLobby": _BOOLEANS,
     "enableBreakoutRooms": _BOOLEANS,
     "enablePrejoinPage": _BOOLEANS,
@@ -417,6 +436,24 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
     "rabbitMq": [(text, "embedded, for a broker to try things out") for text in ("true", "external", "Embedded")],
     "brandingDir": [("bran\nding", "the path of a directory"), ("bran\x00ding", "the path of a directory")],
     "conferenceTimeout": [(text, "a whole number from 0 to 3600") for text in ("-1", "3601", "20s", "1.5")],
+    "environment": [
+        ("jvb", "a map of services"),
+        ('["jvb"]', "a map of services"),
+        ('{"jvb": ', "a map of services"),
+        ('{"jbv": {}}', "did you mean jvb?"),
+        ('{"coturn": {}}', "there are web, prosody, jicofo, jvb"),
+        ('{"jvb": "JVB_LOG_FILE=x"}', "a map of variables"),
+        ('{"jvb": {"jvbLogFile": "x"}}', "capitals, digits and _"),
+        ('{"jvb": {"JVB_LOG_FILE": ["x"]}}', "a text, a number, true or false"),
+        ('{"jvb": {"JVB_LOG_FILE": null}}', "a text, a number, true or false"),
+        ('{"jvb": {"JVB_LOG_FILE": ""}}', "without one the variable is as good as unset"),
+        ('{"jvb": {"JVB_LOG_FILE": "a\\nb"}}', "one line"),
+        ('{"jvb": {"JVB_LOG_FILE": "{{ .Env.X }}"}}', "no {{"),
+        ('{"jvb": {"JVB_LOG_FILE": "a\\"b"}}', "no quotes"),
+        ('{"web": {"TOOLBAR_BUTTONS": "it\'s"}}', "no quotes"),
+        ('{"jvb": {"JVB_LOG_FILE": "a\\\\"}}', "no quotes"),
+        ('{"jvb": {"JVB_LOG_FILE": " a"}}', "no blank at either end"),
+    ],
     "enableLobby": _NO_BOOLEANS,
     "enableBreakoutRooms": _NO_BOOLEANS,
     "enablePrejoinPage": _NO_BOOLEANS,

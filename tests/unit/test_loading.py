@@ -20,7 +20,7 @@ from tests.values import DNS, DOMAIN, OWN_SECRETS, STATISTICS, TLS_OWN, TURN_EXT
 def test_an_empty_configuration_is_the_documented_defaults() -> None:
     settings = load()
     for key in KEYS.values():
-        unset = () if key.name == "dockerHostAddress" else None
+        unset = () if key.name in ("dockerHostAddress", "environment") else None
         assert getattr(settings, key.attribute) == (key.check(key.default) if key.default else unset), key.name
 
 

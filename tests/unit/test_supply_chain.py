@@ -42,7 +42,8 @@ FACTS: Final = {
     "components/stack/images.py": r'"""The image of one service',
     "components/stack/services/web.py": r"the image's acme\.sh",
     "components/stack/topology.py": r"of the supported release",
-    "ops/importer/names.py": r"stable-",
+    "components/config/tables/image_variables.py": r"stable-",
+    "components/config/tables/image_variables.toml": r"release = ",
 }
 """Lines with a version that is no pin: what was true of a release."""
 

@@ -35,6 +35,7 @@ from components.config.checks.containers import (
     restart_policy,
     time_zone,
 )
+from components.config.checks.environment import environment
 from components.config.checks.hosts import (
     acme_server,
     bind_addresses,
@@ -75,6 +76,7 @@ __all__ = [
     "dns_zone_id",
     "email",
     "embedding_origins",
+    "environment",
     "host_addresses",
     "image_registry",
     "integer",

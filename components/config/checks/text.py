@@ -22,11 +22,19 @@ class Invalid(Exception):
     """A value that its key does not take.
 
     `allowed` completes the line "allowed: …", `reason` the line "problem: …" where that does not say it all; `given` replaces the value in the message where the value
-    itself must not be shown; `example` is what was meant, where that is plain; with `remove` the key has to go.
+    itself must not be shown (empty: nothing does); `example` is what was meant, where that is plain; with `remove` the key has to go.
+    `parts` are the faults of a map's values, by their paths below the key.
     """
 
     def __init__(
-        self, allowed: str, *, given: str | None = None, example: str = "", remove: bool = False, reason: str = ""
+        self,
+        allowed: str,
+        *,
+        given: str | None = None,
+        example: str = "",
+        remove: bool = False,
+        reason: str = "",
+        parts: tuple[tuple[str, Invalid], ...] = (),
     ) -> None:
         super().__init__(allowed)
         self.allowed = allowed
@@ -34,6 +42,7 @@ class Invalid(Exception):
         self.example = example
         self.remove = remove
         self.reason = reason
+        self.parts = parts
 
 
 def boolean(text: str) -> bool:

@@ -13,10 +13,10 @@ from typing import Final
 
 from components.config.problems import Problem
 from components.config.rejected import RejectedValueUsed
-from components.config.rules import access, dns, look, network, statistics, tls, turn, video_service
+from components.config.rules import access, dns, environment, look, network, statistics, tls, turn, video_service
 from components.config.settings import Settings
 
-TOPICS: Final = (network, turn, access, tls, statistics, video_service, dns, look)
+TOPICS: Final = (network, turn, access, tls, statistics, video_service, dns, look, environment)
 
 
 def problems(settings: Settings) -> list[Problem]:
