@@ -107,7 +107,7 @@ data_path = "{directory}/data"
 plugin_paths = {{ "{directory}/plugins", "{directory}/stand_in" }}
 component_admins_as_room_owners = true
 modules_enabled = {{
-    "roster"; "saslauth"; "tls"; "disco"; "admin_shell"; "private"; "blocklist"; "pep"; "version"; "ping"; "posix";
+    "roster"; "saslauth"; "tls"; "disco"; "admin_shell"; "private"; "blocklist"; "pep"; "version"; "ping"; "posix"; "smacks";
     "http_openmetrics"; "log_masking"; "account_sync"; "conference_requests"; "stand_in_health"; {lobby}
 }}
 modules_disabled = {{ "offline"; "register"; "s2s" }}

@@ -73,6 +73,16 @@ class Stage:
         """Somebody logged in with this token."""
         return await self._enter(lambda: person(self._port, shown))
 
+    async def person_who_resumes(self, room: str, **claims: object) -> Person:
+        """The same, who takes up a session whose connection broke (XEP-0198)."""
+
+        def make() -> Person:
+            one = person(self._port, token(room, **claims))
+            one.register_plugin("xep_0198")
+            return one
+
+        return await self._enter(make)
+
     async def moderator(self, room: str) -> Person:
         """Somebody in the room whose token has `moderator: true`."""
         one = await self.person(room, moderator=True)

@@ -26,6 +26,17 @@ def room() -> str:
     return new_room()
 
 
+async def test_the_event_names_any_room_to_the_letter(shared_prosody: Prosody, consumer: Consumer, room: str) -> None:
+    """Also one whose name has what JSON, a shell or a format string knows; what XMPP has no names of is no room."""
+    names = [f"{room}{odd}" for odd in ("\\b\\u0022", "-\u00fc\u65e5", "%22%0a%s", "{}$(x)`", "..")]
+    async with Stage(shared_prosody) as stage:
+        for name in names:
+            moderator = await stage.moderator(name)
+            await moderator.leave(name)
+        await until(lambda: all(consumer.of(name) for name in names), "an event for each")
+        assert [len(consumer.of(name)) for name in names] == [1] * len(names)
+
+
 async def test_a_room_closes_after_its_last_moderator_left(
     shared_prosody: Prosody, consumer: Consumer, room: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -193,3 +194,26 @@ async def test_nobody_writes_to_another_person_past_the_rooms(prosody: Prosody, 
             await one.settle()
         assert got == []
         await inside.deliver(inside.make_message(mto=f"{room_jid(room)}/{moderator.nick}", mbody="hi", mtype="chat"))
+
+
+async def test_who_is_removed_while_the_connection_hangs_is_not_in_once_it_is_resumed(
+    prosody: Prosody, room: str
+) -> None:
+    """XEP-0198: the client takes up its session where it was, but none of the rooms of the call."""
+    async with Stage(prosody) as stage:
+        moderator = await stage.moderator(room)
+        person = await admitted(moderator, stage, room, **KNOWN)
+        hanging = await stage.person_who_resumes(room, **KNOWN)
+        await hanging.enter(room)
+        breakout = await moderator.add_breakout_room(room)
+        await hanging.enter(breakout)
+        resumed = asyncio.Event()
+        hanging.add_event_handler("session_resumed", lambda _: resumed.set())
+        hanging.drop()
+        await moderator.settle()
+        await expel(moderator, room, person, "removed")
+        hanging.connect("127.0.0.1", prosody.setup.c2s_port)
+        await asyncio.wait_for(resumed.wait(), 30)
+        for place in (room, breakout):
+            await out(hanging, place)
+            await refused(hanging, place)

@@ -120,6 +120,18 @@ async def test_a_room_claim_may_be_written_in_capitals(shared_prosody: Prosody, 
         assert moderator.standing(room) == ("owner", "moderator")
 
 
+async def test_a_room_claim_that_only_looks_like_the_name_opens_nothing(shared_prosody: Prosody, room: str) -> None:
+    """Neither what a browser or XMPP would make the name of, nor a pattern; only `*` alone is all rooms."""
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in room)
+    spaced = (f" {room}", f"{room} ", f"{room}\n", f"{room}\0", f"{room}\u200b")
+    patterns = ("", "**", ".*", "%2A", f"*{room}", f"{room}*", f"%{ord(room[0]):x}{room[1:]}")
+    async with Stage(shared_prosody) as stage:
+        for claim in (wide, *spaced, *patterns, f"{room}@{MUC_DOMAIN}", f"[tenant]{room}", f"tenant/{room}"):
+            stranger = await stage.person(claim, moderator=True)
+            await refused(stranger.request_conference(room), "not-authorized")
+            await refused(stranger.enter(room), "not-allowed")
+
+
 async def test_nobody_can_grant_ownership(shared_prosody: Prosody, room: str) -> None:
     """Neither the asker, nor the moderator, nor the focus; the moderator role is guarded likewise."""
     async with Stage(shared_prosody) as stage:
