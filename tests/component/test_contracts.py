@@ -101,6 +101,7 @@ CAPABILITIES: Final = {"coturn": ["CAP_NET_BIND_SERVICE"]}
 
 CONTAINER_RULES: Final[dict[str, Callable[[Registered], object]]] = {
     "has a health check that is not empty": lambda one: one.inputs["healthcheck"]["tests"][0] in ("CMD", "CMD-SHELL"),
+    "is asked for its health every two seconds": lambda one: one.inputs["healthcheck"]["interval"] == "2s",
     "is stopped gracefully": lambda one: one.inputs["destroyGraceSeconds"] >= 10,
     "is deleted before its replacement takes name and ports": lambda one: one.delete_before_replace,
     "is made anew after a failed first start": lambda one: one.replace_on_changes == ("#initerror",),

@@ -58,9 +58,11 @@ def test_an_up_refuses_the_examples_of_the_documentation_and_a_preview_warns_of_
 
 
 def test_an_up_tells_examples_beside_all_else_that_is_wrong() -> None:
-    error = run_main({"stunServers": "stun.example.org:3478", "enableGuests": "ja"}, examples=False).error
+    """Once each: what is wrong and an example as well is told by what is wrong with it."""
+    given = {"stunServers": "stun.example.org:3478", "enableGuests": "ja", "letsencryptEmail": "-me@example.org"}
+    error = run_main(given, examples=False).error
     assert isinstance(error, SettingsError)
-    assert sorted(one.key for one in error.problems) == ["enableGuests", "stunServers"]
+    assert sorted(one.key for one in error.problems) == ["enableGuests", "letsencryptEmail", "stunServers"]
 
 
 def test_web_is_published_at_the_configured_ports_and_address() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.config.examples import examples
+from components.config.examples import examples, warning
 from components.config.problems import shell
 from ops import preflight
 from ops.preflight import images
@@ -187,6 +187,8 @@ def test_without_a_network_there_is_no_address(monkeypatch: pytest.MonkeyPatch) 
         ({"stunServers": "stun.example.net:3478,stun.real.org:3478"}, ["stunServers"]),
         ({"letsencryptEmail": "admin@example.org"}, ["letsencryptEmail"]),
         ({"imageRegistry": "registry.example.org:5000/jitsi"}, ["imageRegistry"]),
+        ({"dnsZoneId": "0123456789abcdef0123456789abcdef"}, ["dnsZoneId"]),
+        ({"dnsZoneId": "0123456789abcdef0123456789abcdee"}, []),
         ({"docker:host": "ssh://deploy@video.example.org"}, ["docker:host"]),
         ({"docker:host": "unix:///var/run/docker.sock"}, []),
         ({}, []),
@@ -197,6 +199,13 @@ def test_examples_of_the_documentation_are_known_wherever_they_lead_somewhere(
 ) -> None:
     stored = {key if ":" in key else f"videobackend:{key}": value for key, value in values.items()}
     assert [one.key for one in examples(stored, "videobackend")] == keys
+
+
+def test_an_example_that_is_stored_encrypted_is_told_and_not_repeated() -> None:
+    """The engine hands the program its value."""
+    (found,) = examples({"docker:host": "ssh://deploy@video.example.org"}, "videobackend", {"docker:host"})
+    assert (found.key, found.given) == ("docker:host", None)
+    assert warning(found) == "docker:host is an example of the documentation: up refuses it"
 
 
 @pytest.mark.parametrize(

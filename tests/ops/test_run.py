@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops import preflight
-from ops.project import stackfile
+from ops.project import engine, stackfile
 from tests.ops import played
 from tests.ops.cli import Ops, calls, config, docker, free_port, must_up
 from tests.ops.project import Project, one_line_error
@@ -331,6 +331,40 @@ def test_what_the_environment_says_moves_no_call_of_the_cli(
         }
         copy = {"PULUMI_OPTION_STACK": "dev", "PULUMI_OPTION_CONFIG_FILE": str(ready.root / ".local/Pulumi.dev.yaml")}
         assert told == ({} if one["words"][:2] == ["stack", "init"] else copy), one["words"]
+
+
+def test_the_shells_passphrase_reaches_no_call_of_the_cli(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CLI would prefer it to the file with the state's own."""
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "the shell's")
+    must_up(ops)
+    for one in calls(ready):
+        assert "PULUMI_CONFIG_PASSPHRASE" not in one["environ"], one["words"]
+        assert one["environ"]["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(ready.root / ".local/passphrase"), one["words"]
+
+
+def test_outputs_without_the_states_passphrase_say_that_it_is_lost(ready: Project, ops: Ops) -> None:
+    must_up(ops)
+    before = len(calls(ready))
+    (ready.root / ".local/passphrase").unlink()
+    assert ".local/passphrase is gone" in one_line_error(ops("outputs"))
+    assert len(calls(ready)) == before, "the CLI would speak of a wrong passphrase"
+
+
+def test_a_plugin_that_cannot_be_had_is_named_before_a_state_is_made(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = ready.root / ".venv/lib/python3.11/site-packages/pulumi_random"
+    package.mkdir(parents=True)
+    (package / "pulumi-plugin.json").write_text('{"resource": true, "name": "random", "version": "4.21.4"}')
+    monkeypatch.setenv("PULUMI_HOME", str(ready.root / "pulumi-home"))
+    for name in engine._OTHER_WAYS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(engine, "_unreachable", lambda host: f"{host}: no network")
+    assert "the Pulumi plugin random 4.21.4 is not on this machine" in one_line_error(ops("up"))
+    assert not calls(ready)
+    assert not (ready.root / ".local/state").exists()
 
 
 def test_outputs_of_what_is_not_up_says_so(ready: Project, ops: Ops) -> None:

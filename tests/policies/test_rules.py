@@ -219,6 +219,8 @@ EXCEPTION: Final = "sign-in until 2026-12-31 because a demonstration to the boar
     [
         (EXCEPTION, TODAY, None),
         (EXCEPTION, date(2026, 12, 31), None),
+        (EXCEPTION, date(2025, 12, 30), None),
+        (EXCEPTION, date(2025, 12, 29), "366 days ahead at most"),
         (EXCEPTION, date(2027, 1, 1), "ended on 2026-12-31: a demonstration to the board"),
         ("sign-in until 2029-01-01 because a demonstration to the board", TODAY, "366 days ahead at most"),
         ("signin until 2026-12-31 because a demonstration to the board", TODAY, "is no rule"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.prosody.configuration import DOMAIN, FOCUS, GUEST_DOMAIN, MUC_DOMAIN
-from tests.prosody.people import RefusedError, token
+from tests.prosody.people import MUC, RefusedError, ask, room_jid, token
 from tests.prosody.servers import Prosody
-from tests.prosody.stage import MakeProsody, Stage
+from tests.prosody.stage import MakeProsody, Stage, until
 
 pytestmark = pytest.mark.prosody
 
@@ -244,6 +245,22 @@ async def test_a_nickname_is_not_taken_from_its_moderator(make_prosody: MakePros
         assert moderator.standing(room) == ("owner", "moderator")
 
 
+async def test_a_moderator_comes_back_by_a_new_connection_under_the_same_nickname(
+    make_prosody: MakeProsody, room: str
+) -> None:
+    """It is held for a connection that is there, elsewhere in the call; one that broke off holds nothing."""
+    prosody = make_prosody(timeout=60)
+    async with Stage(prosody) as stage:
+        moderator, asker = await stage.moderator(room), await stage.asker(room)
+        place = f"{room_jid(room)}/{moderator.nick}"
+        moderator.drop()
+        await until(lambda: place not in asker.occupants or asker.occupants[place][1] == "none", "the moderator is out")
+        back = await stage.person(room, moderator=True)
+        await back.enter(room, moderator.nick)
+        await asker.settle()
+        assert asker.occupants[place] == ("owner", "moderator")
+
+
 @pytest.mark.parametrize("nick", ["focus", "Focus", "x/focus"])
 async def test_nobody_takes_the_nick_of_the_focus(shared_prosody: Prosody, room: str, nick: str) -> None:
     """Jitsi takes whoever has it for jicofo, and lets people in who wait for jicofo."""
@@ -266,6 +283,29 @@ async def test_nobody_is_removed_by_a_reservation(shared_prosody: Prosody, room:
         await moderator.settle()
         assert moderator.standing(room) == ("owner", "moderator")
         assert moderator.standing(room, stage.focus) == ("owner", "moderator")
+
+
+async def test_the_end_of_a_room_leads_nobody_elsewhere(shared_prosody: Prosody, room: str) -> None:
+    """Jitsi's client follows the room that an end names."""
+    async with Stage(shared_prosody) as stage:
+        moderator, asker = await stage.moderator(room), await stage.asker(room)
+        ends: list[ET.Element] = []
+        asker.add_event_handler("presence", lambda one: ends.extend(one.xml.iter(f"{{{MUC}#user}}destroy")))
+        iq = moderator.make_iq_set(ito=room_jid(room))
+        query = ET.SubElement(iq.xml, f"{{{MUC}#owner}}query")
+        destroy = ET.SubElement(query, f"{{{MUC}#owner}}destroy", jid=f"elsewhere@{MUC_DOMAIN}")
+        ET.SubElement(destroy, f"{{{MUC}#owner}}password").text = "a-password"
+        await ask(iq)
+        await until(lambda: ends, "the end")
+        assert [(one.attrib, one.find(f"{{{MUC}#user}}password")) for one in ends] == [({}, None)]
+
+
+async def test_no_moderator_changes_who_sees_whose_address(shared_prosody: Prosody, room: str) -> None:
+    """Jitsi's client sends the field along, with the value that holds; another one would change every client's view."""
+    async with Stage(shared_prosody) as stage:
+        moderator = await stage.moderator(room)
+        await moderator.configure(room, whois="anyone")
+        await refused(moderator.configure(room, whois="moderators"), "not-allowed")
 
 
 @pytest.mark.parametrize("deed", ["owner", "admin", "moderator"])

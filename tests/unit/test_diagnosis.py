@@ -14,6 +14,8 @@ import pytest
 from components.resources import diagnosis
 from components.resources.diagnosis import Suspect
 from components.resources.docker_cli import DockerCli
+from components.stack import services
+from tests.values import load
 
 SECRET: Final = "5ebe2294ecd0e0f08eab7690d2a6ee69"
 HERE: Final = DockerCli()
@@ -174,3 +176,27 @@ def test_of_needed_containers_that_are_well_nothing_is_said(docker: Path, logged
 def test_without_docker_the_failed_container_alone_is_named(docker: Path, logged: list[str]) -> None:
     fails(("jicofo", ()), ("prosody", ()))
     assert [line.partition(" did not")[0] for line in logged] == ["jicofo"]
+
+
+LOOKED_AT: Final = {
+    "web": ["web"],
+    "prosody": ["prosody"],
+    "jvb": ["jvb", "prosody"],
+    "jicofo": ["jicofo", "jvb", "prosody"],
+}
+"""The container, and all without which it is not healthy."""
+
+
+def test_a_failure_leads_to_whatever_the_container_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To what it starts after, and to what it does without until its own health check: jicofo to its bridge."""
+    looked_at = {}
+
+    def keep(_: str, suspects: list[Suspect], __: DockerCli) -> Any:
+        looked_at[suspects[0].role] = [one.container for one in suspects]
+
+    monkeypatch.setattr(diagnosis, "container_hook", keep)
+    monkeypatch.setattr(diagnosis, "image_hook", lambda *_: None)
+    specs = services.specs(load())
+    secrets = {name: pulumi.Output.secret(SECRET) for spec in specs for name in spec.secret_names}
+    diagnosis.hooks("x", specs, {spec.role: spec.role for spec in specs}, secrets, HERE)
+    assert looked_at == LOOKED_AT

@@ -76,6 +76,8 @@ TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         {**VIDEO_SERVICE, "keycloakUrl": "http://keycloak.lan", "videoServiceUrl": "http://video.internal:8080"},
         [],
     ),
+    ("an address once with jvbPort", {"dockerHostAddress": "10.0.0.1,10.0.0.1#10000"}, ["dockerHostAddress"]),
+    ("an address with two ports", {"dockerHostAddress": "10.0.0.1,10.0.0.1#10001"}, []),
     ("DNS", {**DOMAIN, **DNS}, []),
     ("the zone is the host", {**DOMAIN, "dnsZone": "video.example.org"}, []),
     ("a zone that the host only ends like", {**DOMAIN, "dnsZone": "ample.org"}, ["dnsZone"]),
@@ -168,6 +170,8 @@ def test_colliding_ports_are_moved_to_ones_that_are_sound_and_free() -> None:
         {"turnRelayPorts": "1024-1523", "jvbPort": "1500"},
         {"jvbPort": "49160", "turnPort": "49209"},
         {"turnPort": "6565", "jvbPort": "6565"},
+        # Let's Encrypt asks at port 80 alone.
+        {"httpPort": "8443", "publicUrl": "https://video.example.org:8443", "letsencryptEmail": "me@example.org"},
     ):
         given = {**LAN, "turn": "embedded", **values}
         with pytest.raises(SettingsError) as error:
