@@ -19,7 +19,6 @@ from ops.importer import names
 from ops.importer.checkout import LOBBY_MODULES
 from ops.importer.outcome import (
     BY_ENV,
-    ENVIRONMENT,
     Outcome,
     comma_list,
     hand_on,
@@ -221,13 +220,6 @@ def _persistent_rooms(result: Outcome, one: Variable, _: Mapping[str, str]) -> N
     result.needless.append((one.name, "it turns the VideoService's stop call on; videoServiceUrl does here"))
 
 
-def _dynamic_branding(result: Outcome, one: Variable, _: Mapping[str, str]) -> None:
-    if ENVIRONMENT in KEYS:
-        hand_on(result, one, ("web",))
-    else:
-        result.lost.append((one.name, "brandingDir's dynamicBranding.json is what is served"))
-
-
 Special = Callable[[Outcome, Variable, Mapping[str, str]], None]
 SPECIAL: Final[dict[str, Special]] = {
     "DOCKER_HOST_ADDRESS": _address,
@@ -244,7 +236,6 @@ SPECIAL: Final[dict[str, Special]] = {
     "DISABLE_HTTPS": _no_https,
     "JITSI_IMAGE_VERSION": _release,
     "JITSI_IMAGE_REPO": _registry,
-    "DYNAMIC_BRANDING_URL": _dynamic_branding,
     "SENTRY_DSN": _sentry,
     "enable_persistent_rooms": _persistent_rooms,
 }

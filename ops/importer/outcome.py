@@ -96,8 +96,6 @@ def hand_on(result: Outcome, one: Variable, services: Sequence[str]) -> None:
         result.needless.append(
             (one.name, f"without effect: read by {' and '.join(services)} alone, which did not get it")
         )
-    elif ENVIRONMENT not in KEYS:
-        result.lost.append((one.name, f"read by {' and '.join(got)}, and there is no key for it"))
     elif fault := _fault(one, got[0]):
         result.faults.append(fault)
     else:
@@ -112,14 +110,19 @@ def hand_on(result: Outcome, one: Variable, services: Sequence[str]) -> None:
 
 
 def _fault(one: Variable, service: str) -> Fault | None:
-    """Why the images could not carry the value; None where they can."""
+    """Why the value must not go on, or the images could not carry it; None where it may."""
+    change = f"change {one.name} in {one.origin.partition(':')[0] or 'the source'}"
+    if is_secret(one.name) and (reason := judgement.secret_fault(one.value)):
+        return Fault(_place(one), reason, change)
+    if judgement.placeholder(one.value):
+        return Fault(_place(one), f"{one.value!r} is a placeholder", change)
     try:
         checks.environment(json.dumps({service: {one.name: one.value}}))
     except Invalid as invalid:
-        file = one.origin.partition(":")[0] or "the source"
-        return Fault(
-            _place(one), f"not fit for {ENVIRONMENT}; allowed: {invalid.allowed}", f"change {one.name} in {file}"
-        )
+        why = [part.reason or f"allowed: {part.allowed}" for _, part in invalid.parts] or [
+            invalid.reason or invalid.allowed
+        ]
+        return Fault(_place(one), f"not fit for {ENVIRONMENT}; {'; '.join(why)}", change)
     return None
 
 

@@ -12,6 +12,7 @@ from tests.engine.conftest import GOOD, JWT_SECRET, WorkspaceMaker
 from tests.engine.workspace import Workspace, free_ports
 
 PASSWORD = "60303ae22b998861bce3b28f33eec1be"
+TOKEN = "9f86d081884c7d659a2feaa0c55ad015"
 COMPOSE = """
 services:
   web:
@@ -19,7 +20,8 @@ services:
     volumes: ['./look/body.html:/usr/share/jitsi-meet/body.html']
     environment: [PUBLIC_URL, ENABLE_AUTH, TZ]
   prosody:
-    environment: [PUBLIC_URL, ENABLE_AUTH, AUTH_TYPE, JWT_APP_ID, JWT_APP_SECRET, JVB_AUTH_PASSWORD, TZ]
+    environment: [PUBLIC_URL, ENABLE_AUTH, AUTH_TYPE, JWT_APP_ID, JWT_APP_SECRET, JVB_AUTH_PASSWORD, TZ,
+                  MAX_PARTICIPANTS, MATRIX_UVS_AUTH_TOKEN]
   jvb:
     environment: [JVB_PORT, JVB_AUTH_PASSWORD, TZ]
 """
@@ -48,6 +50,8 @@ JWT_APP_ID=beratung
 JWT_APP_SECRET="{JWT_SECRET}"   # shared with the portal
 export JVB_AUTH_PASSWORD={PASSWORD}
 TZ=UTC
+MAX_PARTICIPANTS=20
+MATRIX_UVS_AUTH_TOKEN={TOKEN}
 """)
     # docker-compose.yml names no image, so the .env's registry has to be said there as well.
     images = {role: {"image": f"{GOOD}/{role}:stable-11146-2"} for role in ("web", "prosody", "jicofo", "jvb")}
@@ -73,11 +77,13 @@ def test_the_stack_runs_with_the_old_secrets_and_settings(moved: Workspace) -> N
     assert prosody["JVB_AUTH_PASSWORD"] == PASSWORD == docker_host.environment(containers["jvb"])["JVB_AUTH_PASSWORD"]
     assert prosody["JWT_APP_ID"] == "beratung"
     assert prosody["TZ"] == "UTC"
+    assert prosody["MAX_PARTICIPANTS"] == "20"
+    assert prosody["MATRIX_UVS_AUTH_TOKEN"] == TOKEN
 
 
 def test_its_secrets_are_nowhere_in_plain(moved: Workspace) -> None:
     texts = [*moved.transcript, moved.file.read_text(), *(one.read_text() for one in moved.state.rglob("*.json"))]
-    for secret in (JWT_SECRET, PASSWORD):
+    for secret in (JWT_SECRET, PASSWORD, TOKEN):
         assert not [text for text in texts if secret in text]
 
 

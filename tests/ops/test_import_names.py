@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.config.keys import KEYS
 from components.config.tables import image_variables
 from ops.importer import chart, checkout, dotenv_file, lua_file, mapping, names, outcome
 from ops.importer.source import SERVICES, Source, Variable
@@ -217,11 +216,28 @@ def test_no_variable_of_docker_jitsi_meet_is_unknown(variable: str) -> None:
     assert not unknown
 
 
-def test_the_platform_s_chart_has_its_known_secrets_refused_and_nothing_lost_but_for_a_key_to_come() -> None:
+def test_the_platform_s_chart_has_its_known_secrets_refused_and_nothing_inexpressible() -> None:
     result = mapping.outcome_of(chart.read(_upstream("PLATFORM_CHART")))
-    expected = set() if "enableEndConference" in KEYS or "environment" in KEYS else {"ENABLE_END_CONFERENCE"}
-    assert {name for name, _ in result.lost} == expected
+    assert not result.lost
     assert set(outcome.GENERATED) <= {fault.renewable for fault in result.faults}
+
+
+def test_what_has_no_key_goes_on_to_the_containers_that_got_it_and_a_secret_encrypted() -> None:
+    both = frozenset(("web", "prosody"))
+    result = of(
+        Variable("MAX_PARTICIPANTS", "20", "a:1", frozenset(("prosody",))),
+        Variable("ENABLE_TRANSCRIPTIONS", "1", "a:2", both),
+        Variable("MATRIX_UVS_AUTH_TOKEN", GIVEN, "a:3"),
+        Variable("START_AUDIO_MUTED", "5", "a:4", frozenset(("prosody",))),
+    )
+    assert result.environment["prosody"]["MAX_PARTICIPANTS"] == "20"
+    assert result.environment["web"] == {"ENABLE_TRANSCRIPTIONS": "1"}
+    assert result.environment_secrets == {"environment.prosody.MATRIX_UVS_AUTH_TOKEN": GIVEN}
+    assert [name for name, _ in result.needless] == ["START_AUDIO_MUTED"]
+    assert not [line for line in result.taken if GIVEN in str(line)]
+    refused = (("MATRIX_UVS_AUTH_TOKEN", "<token>"), ("TOKEN_AUTH_URL", "<url>"), ("MAX_PARTICIPANTS", 'a"b'))
+    for name, value in refused:
+        assert [fault.place for fault in of(Variable(name, value, "a:1")).faults] == [f"a:1, {name}"], name
 
 
 def test_a_file_that_is_no_text_is_said_to_be_none(tmp_path: Path) -> None:
