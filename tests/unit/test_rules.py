@@ -177,7 +177,9 @@ def test_colliding_ports_are_moved_to_ones_that_are_sound_and_free() -> None:
         with pytest.raises(SettingsError) as error:
             load(**given)
         assert all(one.key in values for one in error.value.problems), f"{values}: blamed a default"
-        assert load(**{**given, **{one.key: one.example for one in error.value.problems}})
+        proposed = {(one.key, one.example) for one in error.value.problems}
+        assert len(proposed) == len(dict(proposed)), f"{values}: two values for one key"
+        assert load(**{**given, **dict(proposed)})
 
 
 def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
