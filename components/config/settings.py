@@ -76,7 +76,7 @@ class Settings:
         env="DOCKER_HOST_ADDRESS",
         doc="addresses at which clients reach the bridge, IP or IP#PORT; becomes JVB_ADVERTISE_IPS",
     )
-    jvb_port: int = setting(checks.port, "10000", env="JVB_PORT", doc="UDP port for media")
+    jvb_port: int = setting(checks.media_port, "10000", env="JVB_PORT", doc="UDP port for media")
     jvb_bind_addresses: tuple[IpAddress, ...] = setting(
         checks.bind_addresses,
         "0.0.0.0",

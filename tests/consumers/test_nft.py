@@ -18,12 +18,12 @@ AS_IT_SAYS: Final = ("$subnets_of_prosody", "172.18.0.0/16, 172.19.0.0/16")
 """What a script that calls itself not loadable yet asks the operator to put in."""
 EXTREMES: Final[list[dict[str, str]]] = [
     {},
-    {"httpPort": "1", "httpsPort": "65535", "jvbPort": "1"},
+    {"httpPort": "1", "httpsPort": "65535", "jvbPort": "80"},
     {"bindAddress": "0.0.0.0,::", "jvbBindAddress": "0.0.0.0,::"},
     {"bindAddress": "127.0.0.1,::1", "jvbBindAddress": "223.255.255.254,fd00::1"},
     {"bindAddress": ",".join(f"10.0.0.{n}" for n in range(1, 255)), "jvbBindAddress": "fd00::1,fd00::2"},
     {"tls": "proxy", "bindAddress": "2000::ffff:ffff:ffff:ffff"},
-    {"dockerHostAddress": "10.0.0.1#1,fd00::1#65535,203.0.113.1", "jvbPort": "65535"},
+    {"dockerHostAddress": "10.0.0.1#80,fd00::1#65535,203.0.113.1", "jvbPort": "65535"},
     {
         "turn": "embedded",
         "dockerHostAddress": "10.0.0.1",

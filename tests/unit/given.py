@@ -20,6 +20,10 @@ _TURN_PORTS: Final = [(text, int(text)) for text in ("53", "80", "443", "1024", 
 _NO_TURN_PORTS: Final = _NO_PORTS + [
     (text, "53, 80, 443 or a port from 1024 on that browsers do not block") for text in ("1", "853", "1023", "5060")
 ]
+_MEDIA_PORTS: Final = [(text, int(text)) for text in ("80", "443", "1024", "10000", "65535")]
+_NO_MEDIA_PORTS: Final = _NO_PORTS + [
+    (text, "a port: 80, 443 or from 1024 to 65535") for text in ("1", "53", "79", "81", "442", "444", "1023")
+]
 _NO_PASSWORDS: Final = [
     *((f"blank or meta {char} character", "letters, digits and") for char in " *?$`\"'\\!&|;<>()[]{}#\n\t"),
     ("päßwörter-aus-umlauten", "letters, digits and"),
@@ -148,8 +152,9 @@ GOOD: Final[dict[str, list[tuple[str, Any]]]] = {
             (HostAddress(ip_address("203.0.113.10"), 10001), HostAddress(ip_address("2001:db8::1"), None)),
         ),
         ("::ffff:203.0.113.9", (HostAddress(ip_address("203.0.113.9"), None),)),
+        ("203.0.113.9#443", (HostAddress(ip_address("203.0.113.9"), 443),)),
     ],
-    "jvbPort": _PORTS,
+    "jvbPort": _MEDIA_PORTS,
     "jvbBindAddress": _ADDRESSES,
     "stunServers": [
         ("stun.example.org:3478", ("stun.example.org:3478",)),
@@ -372,10 +377,12 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("fe80::1%eth0", "IP addresses"),
         ("fe80::1", "link-local"),
         ("169.254.1.1", "link-local"),
-        ("192.0.2.10#", "IP#PORT with a port from 1 to 65535"),
-        ("192.0.2.10#0", "IP#PORT with a port from 1 to 65535"),
-        ("192.0.2.10#70000", "IP#PORT with a port from 1 to 65535"),
-        ("192.0.2.10#1#2", "IP#PORT with a port from 1 to 65535"),
+        ("192.0.2.10#", "IP#PORT with port 80, 443 or from 1024 to 65535"),
+        ("192.0.2.10#0", "IP#PORT with port 80, 443 or from 1024 to 65535"),
+        ("192.0.2.10#70000", "IP#PORT with port 80, 443 or from 1024 to 65535"),
+        ("192.0.2.10#53", "IP#PORT with port 80, 443 or from 1024 to 65535"),
+        ("192.0.2.10#1023", "IP#PORT with port 80, 443 or from 1024 to 65535"),
+        ("192.0.2.10#1#2", "IP#PORT with port 80, 443 or from 1024 to 65535"),
         ("192.0.2.10, 192.0.2.11", "no spaces and no empty items"),
         ("192.0.2.10,", "no spaces and no empty items"),
         ("192.0.2.10,192.0.2.10", "each one once"),
@@ -384,7 +391,7 @@ BAD: Final[dict[str, list[tuple[str, str]]]] = {
         ("0.1.2.3", "reserved"),
         ("240.0.0.1", "reserved"),
     ],
-    "jvbPort": _NO_PORTS,
+    "jvbPort": _NO_MEDIA_PORTS,
     "jvbBindAddress": _NO_ADDRESSES,
     "stunServers": [
         ("stun.example.org", "HOST:PORT"),

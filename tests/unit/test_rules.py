@@ -34,7 +34,7 @@ TABLE: Final[list[tuple[str, dict[str, str], list[str]]]] = [
     ("TURN takes the default of TURN with TLS", {**LAN, "turn": "embedded", "turnPort": "5349"}, ["turnPort"]),
     ("media takes a default port of the relay", {**LAN, "turn": "embedded", "jvbPort": "49200"}, ["jvbPort"]),
     ("media, which is UDP, has the number of HTTPS", {**DOMAIN, "jvbPort": "443"}, []),
-    ("all three the same", {"httpPort": "9", "httpsPort": "9", "jvbPort": "9"}, ["httpsPort"]),
+    ("all three the same", {"httpPort": "80", "httpsPort": "80", "jvbPort": "80"}, ["httpsPort"]),
     ("behind a proxy HTTP has the number of HTTPS", {"tls": "proxy", "httpPort": "8443"}, []),
     (
         "staging of one authority and another one",
@@ -209,6 +209,22 @@ WITH_WARNINGS: Final[list[tuple[str, dict[str, str], list[str]]]] = [
         ["dockerHostAddress 192.168.1.5 is private and publicUrl is public"],
     ),
     ("private and public address", {**DOMAIN, "dockerHostAddress": "10.0.0.1,203.0.113.10"}, []),
+    (
+        "media at a port that Chrome takes from public addresses alone",
+        {**DOMAIN, "dockerHostAddress": "10.0.0.1,10.0.0.2#10000,203.0.113.10", "jvbPort": "443"},
+        ["dockerHostAddress 10.0.0.1 is private: there Chrome takes no media from ports 80 and 443"],
+    ),
+    (
+        "an address with such a port of its own",
+        {
+            **LAN,
+            "dockerHostAddress": "192.168.1.5#80,fd00::5#443",
+            "bindAddress": "0.0.0.0,::",
+            "jvbBindAddress": "0.0.0.0,::",
+        },
+        ["dockerHostAddress 192.168.1.5#80,fd00::5#443 is private"],
+    ),
+    ("such a port at a public address", {**DOMAIN, "dockerHostAddress": "203.0.113.10", "jvbPort": "443"}, []),
     (
         "another port outside",
         {**DOMAIN, "httpsPort": "8443"},

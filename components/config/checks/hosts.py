@@ -51,10 +51,24 @@ def port(text: str) -> int:
 def turn_port(text: str) -> int:
     """A port at which browsers open TURN."""
     number = port(text)
-    privileged = number < port_table.LOWEST_FOR_TURN and number not in port_table.ALLOWED_FOR_TURN
+    privileged = number < port_table.LOWEST_FOR_WEBRTC and number not in port_table.ALLOWED_FOR_TURN
     if privileged or number in port_table.BLOCKED_FOR_STUN:
         others = ", ".join(map(str, port_table.ALLOWED_FOR_TURN))
-        raise Invalid(f"{others} or a port from {port_table.LOWEST_FOR_TURN} on that browsers do not block")
+        raise Invalid(f"{others} or a port from {port_table.LOWEST_FOR_WEBRTC} on that browsers do not block")
+    return number
+
+
+_MEDIA_PORTS: Final = (
+    f"{', '.join(map(str, port_table.ALLOWED_FOR_MEDIA))} or from {port_table.LOWEST_FOR_WEBRTC} to 65535"
+)
+
+
+@example_from(_published)
+def media_port(text: str) -> int:
+    """A port at which browsers take the bridge's media."""
+    number = port(text)
+    if number < port_table.LOWEST_FOR_WEBRTC and number not in port_table.ALLOWED_FOR_MEDIA:
+        raise Invalid(f"a port: {_MEDIA_PORTS}", reason=f"Chrome takes no media from port {number}")
     return number
 
 
@@ -120,9 +134,9 @@ def _host_address(text: str) -> HostAddress:
     if ip.is_link_local:
         raise Invalid("addresses that browsers can use; not a link-local one (fe80::, 169.254.0.0/16)")
     try:
-        return HostAddress(ip=ip, port=port(port_text) if hash_sign else None)
-    except Invalid:
-        raise Invalid("IP#PORT with a port from 1 to 65535") from None
+        return HostAddress(ip=ip, port=media_port(port_text) if hash_sign else None)
+    except Invalid as refused:
+        raise Invalid(f"IP#PORT with port {_MEDIA_PORTS}", reason=refused.reason) from None
 
 
 def bind_addresses(text: str) -> tuple[IpAddress, ...]:

@@ -14,6 +14,7 @@ from components.config.ports import HeldPort, held_ports, is_usable
 from components.config.problems import Problem
 from components.config.rejected import RejectedValueUsed
 from components.config.settings import Settings
+from components.config.tables.ports import ALLOWED_FOR_MEDIA, LOWEST_FOR_WEBRTC
 
 _HTTP_CHALLENGE: Final = 80
 """Where Let's Encrypt connects to."""
@@ -135,6 +136,22 @@ def _advertised(settings: Settings) -> Iterator[str]:
         )
 
 
+def _discarded(settings: Settings) -> Iterator[str]:
+    """Ports 80 and 443 at a private address are candidates that Chrome leaves out."""
+    at_privileged = [
+        str(one)
+        for one in settings.advertised_addresses
+        if one.is_private and (one.port or settings.jvb_port) in ALLOWED_FOR_MEDIA
+    ]
+    if at_privileged:
+        ports = " and ".join(map(str, ALLOWED_FOR_MEDIA))
+        yield (
+            f"dockerHostAddress {','.join(at_privileged)} is private: there Chrome takes no media from ports {ports} (jvbPort "
+            f"is {settings.jvb_port}), so who reaches the bridge by it alone has no audio and video; a port from "
+            f"{LOWEST_FOR_WEBRTC} on works"
+        )
+
+
 def _bound(settings: Settings) -> Iterator[str]:
     if all(address.is_loopback for address in settings.jvb_bind_addresses):
         yield "jvbBindAddress is loopback: other machines get no audio and video from the bridge"
@@ -159,4 +176,4 @@ RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (
     _advertised_twice,
     _public_at_plain_http,
 )
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_public_port, _advertised, _bound)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_public_port, _advertised, _discarded, _bound)

@@ -19,6 +19,9 @@ BLOCKED_FOR_PAGES: Final = frozenset(map(int, _BLOCKED.split()))
 BLOCKED_FOR_STUN: Final = BLOCKED_FOR_PAGES - {53}
 """Of STUN and TURN servers; Firefox's list."""
 
-LOWEST_FOR_TURN: Final = 1024
+LOWEST_FOR_WEBRTC: Final = 1024
 ALLOWED_FOR_TURN: Final = (53, 80, 443)
 """Below the lowest, Chromium opens TURN at these ports alone (libwebrtc, p2p/base/turn_port.cc, AllowedTurnPort)."""
+ALLOWED_FOR_MEDIA: Final = (80, 443)
+"""Below the lowest, Chromium takes candidates of the bridge at these ports alone, and at these none whose address is
+private (libwebrtc, p2p/base/ice_transport_internal.cc, VerifyCandidate)."""
