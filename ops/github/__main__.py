@@ -100,7 +100,7 @@ def _announce(job: Job, mark: str) -> None:
     pull = job.event["pull_request"]
     commit, number = pull["head"]["sha"], pull["number"]
     old = pull_request.comment(job.call, job.repository, number, mark)
-    if old is not None and commit not in old["body"]:
+    if old is not None and not comment.is_of(old["body"], commit):
         pull_request.write(job.call, job.repository, number, comment.pending(mark, commit))
 
 

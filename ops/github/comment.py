@@ -60,19 +60,19 @@ def body(run: Run, review: bytes | None) -> str:
     """
     head = [MARK, "", f"**Review** of {text.code(run.commit)} ([run]({run.url}), {text.escaped(run.conclusion)})", ""]
     try:
-        changes = _changes(review)
+        changes, beside = _taken_apart(review)
     except UnusableReview as error:
         return "\n".join([*head, f"**There is no review of this commit: {error}.** The run says why."])
     results = [f"{_result(one)} {text.code(one.stack)}" for one in changes]
     room = LIMIT - sum(map(len, head)) - 500
     left_out: list[str] = []
-    lines = [", ".join(results), "", *text.as_markdown(run.base, changes).splitlines()]
+    lines = [", ".join(results), "", *text.as_markdown(run.base, changes, beside).splitlines()]
     for what, fields in _LEAST:
         if len("\n".join(lines)) <= room:
             break
         left_out.append(what)
         changes = [dataclasses.replace(one, **{name: _EMPTY[name] for name in fields}) for one in changes]
-        lines = [", ".join(results), "", *text.as_markdown(run.base, changes).splitlines()]
+        lines = [", ".join(results), "", *text.as_markdown(run.base, changes, beside).splitlines()]
     lines = cut(lines, room)
     if left_out:
         lines += ["", f"Left out for its length: {', '.join(left_out)}. The [run]({run.url}) has all of it."]
@@ -83,6 +83,11 @@ def pending(mark: str, commit: str) -> str:
     """The comment while there is no review, or preview, of the newest commit: the one before is of another."""
     what = "preview" if mark == PREVIEW_MARK else "review"
     return f"{mark}\n\n**There is no {what} of {text.code(commit)} yet.** It takes this place once its run is done."
+
+
+def is_of(text_there: str, commit: str) -> bool:
+    """Whether a comment is about the commit, by its own third line: what comes after may name any."""
+    return text.code(commit) in "".join(text_there.splitlines()[2:3])
 
 
 def previews(commit: str, url: str, found: Sequence[Foreseen]) -> str:
@@ -114,8 +119,11 @@ def cut(lines: Sequence[str], room: int) -> list[str]:
     return kept
 
 
-def _changes(review: bytes | None) -> list[Change]:
-    """The review as values of known kinds and sizes, in the order of their weight. Raises UnusableReview."""
+def _taken_apart(review: bytes | None) -> tuple[list[Change], list[str]]:
+    """The review as values of known kinds and sizes, in the order of their weight, and what it names beside the stacks.
+
+    Raises UnusableReview.
+    """
     if review is None:
         raise UnusableReview("the run left none")
     try:
@@ -127,7 +135,11 @@ def _changes(review: bytes | None) -> list[Change]:
         raise UnusableReview("what the run left has another shape")
     if len(stacks) > _MOST:
         raise UnusableReview(f"it has more than {_MOST} stacks")
-    return sorted(map(_change, stacks), key=lambda one: _KINDS.index(one.kind))
+    beside = content.get("beside", [])
+    if not isinstance(beside, list):
+        raise UnusableReview("what the run left has another shape")
+    changes = sorted(map(_change, stacks), key=lambda one: _KINDS.index(one.kind))
+    return changes, list(map(_text, beside[:_MOST]))
 
 
 def _change(given: Mapping[str, Any]) -> Change:

@@ -5,6 +5,8 @@ Owns bringing the two together, for `plan` and `review`. The rules are `policies
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -31,13 +33,20 @@ def stopping(broken: Iterable[Violation]) -> bool:
 
 
 def take(stack: str, root: Path) -> dict[str, Any]:
-    """What one revision of a stack breaks, and what of it must never be replaced, as plain JSON."""
+    """What one revision of a stack breaks, what of it must never be replaced, and a hash of each input, as plain JSON."""
     source = Source.read(stack, root)
     plan = program.plan(source, light=True)
     return {
         "violations": [vars(one) for one in violations(source, plan)],
         "kept": rules.kept(plan.judged),
+        "resources": {
+            f"{one.type} {one.name}": {name: _hash(value) for name, value in one.inputs.items()} for one in plan.judged
+        },
     }
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _stack(source: Source) -> Stack:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from policies.resource import PROJECT
 from policies.rules import replaced
 from policies.violation import Violation, told
 
@@ -26,6 +27,9 @@ _SETTINGS: Final = {
     "imageRegistry": "the images come from elsewhere",
 }
 """What a changed setting does that shows in nothing else."""
+
+_SAID: Final = {"envs", "uploads", "labels", "image", "restart", "destroyGraceSeconds"}
+"""Properties of a container that its fingerprint's lines tell of."""
 
 Stack = Mapping[str, Any]
 
@@ -77,6 +81,7 @@ def _change(name: str, old: Stack | None, new: Stack | None) -> Change:
         return Change(name, "refused", refused=str(new["error"]))
     if old is None or "error" in old:
         about = [] if old is None else ["the base was refused, so nothing can be compared with it"]
+        about += _environment({}, new)
         kind = "added" if old is None else "changed"
         return Change(
             name,
@@ -104,7 +109,7 @@ def _both(name: str, old: Stack, new: Stack) -> Change:
         if role in before and role not in change.replaced and containers[role] != before[role]
     ]
     change.drawing = new["drawing"] if change.added or change.removed else ""
-    change.details = list(_details(old, new))
+    change.details = [*_details(old, new), *_environment(old, new), *_resources(old, new, change)]
     change.people = list(dict.fromkeys(_people(old, new, change)))
     change.warnings_new = [one for one in new["warnings"] if one not in old["warnings"]]
     change.warnings_gone = [one for one in old["warnings"] if one not in new["warnings"]]
@@ -203,6 +208,35 @@ def _details(old: Stack, new: Stack) -> Iterator[str]:
     ]
     for port in sorted(ports[0] ^ ports[1]):
         yield f"port {port} {'opened' if port in ports[1] else 'closed'}"
+
+
+def _environment(old: Stack, new: Stack) -> list[str]:
+    """That values come from an environment of Pulumi ESC, or from another one."""
+    before, after = (one.get("environment", "-") for one in (old, new))
+    told = f"environment {before} → {after}: the engine alone sees the values from there, and no review does"
+    return [told] if before != after else []
+
+
+def _resources(old: Stack, new: Stack, change: Change) -> Iterator[str]:
+    """What the program registers otherwise that no other line says: a property for which no container has a field."""
+    before, after = (one.get("policies", {}).get("resources") for one in (old, new))
+    if before is None or after is None:
+        return
+    said = {*change.replaced, *change.in_place}
+    own = {*change.added, *change.removed}
+    found: dict[str, list[str]] = {}
+    for key in sorted(before.keys() | after.keys()):
+        kind, _, full = key.partition(" ")
+        name = full.removeprefix(f"{PROJECT}-")
+        if key not in before or key not in after:
+            if name.removesuffix("-image") not in own:
+                found.setdefault(f"resource {kind} {'added' if key in after else 'removed'}", []).append(name)
+            continue
+        properties = {one for one in {**before[key], **after[key]} if before[key].get(one) != after[key].get(one)}
+        properties -= _SAID if name.removesuffix("-image") in said else set()
+        if properties:
+            found.setdefault(f"{', '.join(sorted(properties))} of {kind}", []).append(name)
+    yield from (f"{what}: {', '.join(names)}" for what, names in found.items())
 
 
 def _people(old: Stack, new: Stack, change: Change) -> Iterator[str]:

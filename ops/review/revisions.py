@@ -20,7 +20,7 @@ from typing import Any
 
 from ops.errors import OpsError
 from ops.project import stackfile
-from ops.review import difference, snapshot, text
+from ops.review import beside, difference, snapshot, text
 
 FORMS = {"terminal": text.as_terminal, "markdown": text.as_markdown, "json": text.as_json}
 
@@ -35,7 +35,7 @@ def run(base: str, *, form: str) -> int:
         before = pool.submit(_of_revision, base)
         after = pool.submit(_read, "the working tree", stackfile.ROOT)
         changes = difference.compare(before.result(), after.result())
-    print(FORMS[form](base, changes))
+    print(FORMS[form](base, changes, beside.named(_changed_files(base))))
     return 1 if any(one.kind == "refused" or one.must_not_be for one in changes) else 0
 
 
@@ -50,6 +50,21 @@ def _of_revision(revision: str) -> dict[str, Any]:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tree:
             tree.extractall(directory, filter="data")
         return _read(repr(revision), Path(directory))
+
+
+def _changed_files(base: str) -> set[str]:
+    """Paths that the working tree has otherwise than the revision, untracked ones included; of a rename both."""
+    found: set[str] = set()
+    commands = (
+        ("diff", "--name-only", "--no-renames", "--relative", "-z", "--end-of-options", base, "--"),
+        ("ls-files", "--others", "--exclude-standard", "-z"),
+    )
+    for command in commands:
+        listed = _git(*command)
+        if listed is None:
+            raise OpsError(f"git cannot compare the working tree with {base!r}")
+        found |= {os.fsdecode(one) for one in listed.split(b"\0") if one}
+    return found
 
 
 def _read(revision: str, tree: Path) -> dict[str, Any]:

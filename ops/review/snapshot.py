@@ -74,6 +74,7 @@ def _stack(name: str, root: Path) -> dict[str, Any]:
     return {
         "settings": {**defaults, **plain, **dict.fromkeys(encrypted, HIDDEN)},
         "secrets": encrypted,
+        "environment": json.dumps(content["environment"], default=str) if "environment" in content else "-",
         "key": _hash([content.get(one) for one in _SECRETS_OF_STACK]),
         "containers": {spec.role: _container(spec) for spec in plan.containers},
         "generated": sorted(one.name for one in plan.credentials if one.own is None),

@@ -50,19 +50,20 @@ def code_line(text: str) -> str:
     return _span(plain(text).strip()[:_LONGEST])
 
 
-def as_terminal(base: str, changes: Sequence[Change]) -> str:
+def as_terminal(base: str, changes: Sequence[Change], beside: Sequence[str] = ()) -> str:
     """For a terminal."""
-    return "\n".join(_lines(base, changes, visible, plain, ""))
+    return "\n".join(_lines(base, changes, beside, visible, plain, bullet=""))
 
 
-def as_markdown(base: str, changes: Sequence[Change]) -> str:
+def as_markdown(base: str, changes: Sequence[Change], beside: Sequence[str] = ()) -> str:
     """For a comment: a list, values in code spans, all else escaped; the parts are drawn where they change."""
-    return "\n".join(_lines(base, changes, code, escaped, "- "))
+    return "\n".join(_lines(base, changes, beside, code, escaped, bullet="- "))
 
 
-def as_json(base: str, changes: Sequence[Change]) -> str:
+def as_json(base: str, changes: Sequence[Change], beside: Sequence[str] = ()) -> str:
     """For programs."""
-    return json.dumps({"base": base, "stacks": [dataclasses.asdict(one) for one in changes]}, indent=2)
+    content = {"base": base, "beside": list(beside), "stacks": [dataclasses.asdict(one) for one in changes]}
+    return json.dumps(content, indent=2)
 
 
 def plain(text: str) -> str:
@@ -72,13 +73,17 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def _lines(base: str, changes: Sequence[Change], value: Style, words: Style, bullet: str) -> Iterator[str]:
+def _lines(
+    base: str, changes: Sequence[Change], beside: Sequence[str], value: Style, words: Style, *, bullet: str
+) -> Iterator[str]:
     different = [one for one in changes if one.kind != "same"]
     if not different:
         yield f"No stack changes against {value(base)}."
+        yield from _beside(beside, words, bullet)
         return
     count = f"{len(different)} of {len(changes)} stacks"
     yield f"{count} {'changes' if len(different) == 1 else 'change'} against {value(base)}:"
+    yield from _beside(beside, words, bullet)
     for one in different:
         yield ""
         yield f"{'**' if bullet else ''}{value(one.stack)}: {_head(one)}{'**' if bullet else ''}"
@@ -115,6 +120,12 @@ def _lines(base: str, changes: Sequence[Change], value: Style, words: Style, bul
     if same:
         yield ""
         yield f"No change: {', '.join(map(value, same))}"
+
+
+def _beside(lines: Sequence[str], words: Style, bullet: str) -> Iterator[str]:
+    if lines:
+        yield ""
+        yield from (f"{bullet}Look at the code: {words(line)}" for line in lines)
 
 
 def _drawing(one: Change) -> list[str]:

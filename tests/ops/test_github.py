@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from ops.github import pull_request
 from ops.github.__main__ import main
-from ops.github.comment import LIMIT, MARK, Run, body
+from ops.github.comment import LIMIT, MARK, PREVIEW_MARK, Run, body, previews
 from ops.project import stackfile
 from ops.review import text
 from ops.review.difference import Change
@@ -23,6 +24,7 @@ from tests.ops.test_review import HOSTILE, _without_code
 
 COMMIT: Final = "0123456789abcdef0123456789abcdef01234567"
 RUN: Final = Run(commit=COMMIT, url="https://github.com/o/r/actions/runs/1", conclusion="success", base="main")
+OLDER: Final = dataclasses.replace(RUN, commit="e" * 40)
 BOT: Final = {"login": "github-actions[bot]"}
 CHANGES: Final = [
     Change("dev", "same"),
@@ -55,8 +57,10 @@ def test_the_comment_has_result_commit_run_and_review(golden: Callable[[str, str
         b'{"stacks": [{"stack": "a", "kind": "same", "people": [1]}]}',
         b'{"stacks": [{"stack": "a", "kind": "same", "settings": [["a", "b"]]}]}',
         json.dumps({"stacks": [{"stack": "a", "kind": "same"}] * 201}).encode(),
+        b'{"stacks": [], "beside": "x"}',
+        b'{"stacks": [], "beside": [1]}',
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_a_run_that_left_no_sound_review_replaces_the_old_comment_and_says_so(left: bytes | None) -> None:
     shown = body(RUN, left)
@@ -70,7 +74,7 @@ def test_a_run_that_left_no_sound_review_replaces_the_old_comment_and_says_so(le
 def test_nothing_of_a_review_becomes_markup_or_a_line_of_the_comment(hostile: str) -> None:
     def shown(given: str) -> list[str]:
         change = Change(given, "changed", settings=[(given,) * 3], people=[given], details=[given], added=[given])
-        return body(RUN, review(change)).splitlines()
+        return body(RUN, text.as_json("HEAD^1", [change], [given]).encode()).splitlines()
 
     lines = shown(hostile)
     assert len(lines) == len(shown("x")), "a value made another line"
@@ -206,8 +210,12 @@ def test_a_commit_that_is_no_longer_the_newest_gets_no_comment(run_main: Callabl
 @pytest.mark.parametrize(
     ("old", "replaced"),
     [
-        pytest.param(f"{MARK}\nof {'e' * 40}", True, id="of an older commit"),
-        pytest.param(f"{MARK}\nof {COMMIT}", False, id="of this one: its run was quicker"),
+        pytest.param(body(OLDER, None), True, id="of an older commit"),
+        pytest.param(
+            body(OLDER, text.as_json("x", [Change(COMMIT, "refused")]).encode()), True, id="that names this one"
+        ),
+        pytest.param(body(RUN, None), False, id="of this one: its run was quicker"),
+        pytest.param(previews(COMMIT, RUN.url, []).replace(PREVIEW_MARK, MARK), False, id="a preview of this one"),
         pytest.param("another", False, id="none"),
     ],
 )

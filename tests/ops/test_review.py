@@ -15,7 +15,7 @@ import pytest
 
 from ops.errors import OpsError
 from ops.project import stackfile
-from ops.review import difference, snapshot, text
+from ops.review import beside, difference, snapshot, text
 
 SECRET: Final = "v1:q83vEjRWeJCrze8=:6e2f0a41c9d7b583"
 OTHER: Final = "v1:q83vEjRWeJCrze8=:0000000000000000"
@@ -181,6 +181,56 @@ def test_a_change_of_the_program_alone_is_shown_by_what_the_containers_get(take:
     assert "web, NEW: - → 1" in change.details
     assert any(one.startswith("image of web: ") for one in change.details)
     assert change.people == ["the page is away for seconds"]
+
+
+def test_what_the_program_registers_otherwise_is_named_though_no_container_has_a_field_for_it(take: Take) -> None:
+    web, own = "docker:index/container:Container videobackend-web", "command:local:Command x"
+    base = take(prod=PROD)
+    base["prod"]["policies"] = {"violations": [], "kept": {}, "resources": {web: {"envs": "a", "image": "a"}}}
+    head = copy.deepcopy(base)
+    head["prod"]["policies"]["resources"] = {web: {"envs": "a", "image": "a", "dns": "b"}, own: {}}
+    (change,) = difference.compare(base, head)
+    assert change.kind == "changed"
+    assert "dns of docker:index/container:Container: web" in change.details
+    assert "resource command:local:Command added: x" in change.details
+    (same,) = difference.compare(base, copy.deepcopy(base))
+    assert same.kind == "same"
+
+
+@pytest.mark.parametrize("base", [DEV, None], ids=["to a stack", "in a new one"])
+def test_values_that_no_review_sees_are_named(take: Take, base: str | None) -> None:
+    head = take(dev=f"{DEV}environment:\n  - team/other\n")
+    (change,) = difference.compare(take(dev=base) if base else take(), head)
+    assert any('environment - → ["team/other"]' in one for one in change.details)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("Pulumi.yaml", "where the state is"),
+        ("requirements.txt", "beside the secrets"),
+        ("requirements/engine.txt", "beside the secrets"),
+        ("policies/uv.lock", "beside the secrets"),
+        ("policies/rules.py", "what was refused may pass"),
+        (".github/workflows/deploy.yml", "guards this change"),
+        (".gitlab-ci.yml", "guards this change"),
+        ("ops/ready.py", "guards this change"),
+        ("__main__.py", "the engine may run it otherwise"),
+        ("components/a\nb.py", "the engine may run it otherwise"),
+        ("Pulumi.prod.yaml", ""),
+        ("docs/settings.md", ""),
+        ("tests/ops/test_review.py", ""),
+    ],
+)
+@pytest.mark.parametrize("layout", [text.as_terminal, text.as_markdown], ids=["terminal", "markdown"])
+def test_what_decides_for_all_stacks_is_named_though_none_changes(
+    layout: Callable[..., str], path: str, words: str
+) -> None:
+    shown = html.unescape(layout("main", [difference.Change("dev", "same")], beside.named([path])))
+    lines = shown.splitlines()
+    assert lines[0].startswith("No stack changes")
+    assert words in shown
+    assert len(lines) == (3 if words else 1)
 
 
 def test_jvb_and_jicofo_follow_a_new_prosody_as_in_the_engine(take: Take) -> None:
