@@ -1,4 +1,4 @@
-"""Whether the ports that the stack takes of a local Docker host are free."""
+"""Whether the addresses at which the stack publishes are a local Docker host's own, and the ports there free."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def check_ports(settings: Settings, stack: str, command: Callable[[Sequence[str]], str]) -> None:
-    """That every port the stack takes of a local Docker host is free or its own already.
+    """That every address is the local Docker host's, and every port the stack takes there free or its own already.
 
     Of TURN's relay ports any may be taken: coturn passes over those.
 
@@ -72,31 +72,53 @@ def check_ports(settings: Settings, stack: str, command: Callable[[Sequence[str]
         command: from the words of a `config set` to the command as an operator types it.
 
     Raises:
-        OpsError: with every port that is taken, by whom, and the commands that choose others.
+        OpsError: with every address that is another machine's; or every port that is taken, by whom, and the commands
+            that choose others.
     """
     if not is_local(settings):
         return
+    if foreign := list(_foreign(settings)):
+        raise OpsError(
+            f"{'; '.join(foreign)}: take one that `ip -brief address` shows, 0.0.0.0 for all of IPv4, :: of IPv6"
+        )
     published = list(_published(settings))
     taken: dict[PortSpec, str] = {}
     for spec in services.specs(settings):
         for port in spec.ports:
             holders = [one for one in published if one.holds(port)]
-            if not any(one.stack == stack for one in holders):
-                holder = f"the container {holders[0].container}" if holders else _program_at(port)
-                taken |= {port: holder} if holder else {}
+            if others := [one.container for one in holders if one.stack != stack]:
+                taken[port] = f"the container {others[0]}"
+            elif not holders and (program := _program_at(port)):
+                taken[port] = program
     if not _runs(settings, stack, topology.COTURN):
         taken |= {port: holder for port in _turn_ports(settings) if (holder := _program_at(port))}
     if taken:
         problems = list(
             dict.fromkeys(f"{_named(settings, port)} is taken by {holder}" for port, holder in taken.items())
         )
-        others = " && ".join(map(command, _other_ports(settings, list(taken), published)))
-        choose = f", or choose {'another one' if len(problems) == 1 else 'others'}: {others}" if others else ""
+        free = " && ".join(map(command, _other_ports(settings, list(taken), published)))
+        choose = f", or choose {'another one' if len(problems) == 1 else 'others'}: {free}" if free else ""
         raise OpsError(f"{'; '.join(problems)}; stop {'it' if len(problems) == 1 else 'what holds them'}{choose}")
 
 
+def _foreign(settings: Settings) -> Iterator[str]:
+    """Addresses that this machine does not have, whoever holds the stack's ports at others."""
+    for key, addresses in (
+        ("bindAddress", settings.web_bind_addresses),
+        ("jvbBindAddress", settings.jvb_bind_addresses),
+    ):
+        for address in addresses:
+            family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+            try:
+                with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                    probe.bind((str(address), 0))
+            except OSError as error:
+                if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    yield f"{address} ({key}) is no address of this machine"
+
+
 def _program_at(port: PortSpec) -> str:
-    """The program that has the port, with the command that shows it; empty where it is free. Raises OpsError."""
+    """The program that has the port, with the command that shows it; empty where it is free."""
     kind = socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM
     family = socket.AF_INET6 if ":" in port.ip else socket.AF_INET
     with socket.socket(family, kind) as probe:
@@ -110,10 +132,6 @@ def _program_at(port: PortSpec) -> str:
             if error.errno == errno.EADDRINUSE:
                 look = f"ss --listening --numeric --processes --{port.protocol} 'sport = :{port.external}'"
                 return f"another program (sudo {look} shows which)"
-            if error.errno == errno.EADDRNOTAVAIL:
-                raise OpsError(
-                    f"{port.ip} is no address of this machine: correct bindAddress or jvbBindAddress"
-                ) from None
             # Ports below 1024 are root's, and Docker's: whether they are free cannot be tried from here.
     return ""
 

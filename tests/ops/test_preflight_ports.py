@@ -179,11 +179,35 @@ def test_the_ports_of_a_remote_host_are_not_this_machines(docker: Docker) -> Non
     preflight.check_ports(at_host("ssh://me@box"), "dev", shell)
 
 
-def test_an_address_of_another_machine_cannot_be_bound(docker: Docker) -> None:
-    docker("")
-    elsewhere = load(bindAddress="203.0.113.77")
-    message = refused(lambda: preflight.check_ports(elsewhere, "dev", shell))
-    assert "203.0.113.77 is no address of this machine" in message
+def test_an_address_of_another_machine_is_refused_even_while_the_stacks_own_containers_hold_the_ports(
+    docker: Docker,
+) -> None:
+    """An `up` would remove them for ones that cannot start."""
+    own = "0.0.0.0:8000->8000/tcp, 0.0.0.0:8443->8443/tcp, [::]:8443->8443/tcp, 0.0.0.0:10000->10000/udp"
+    for running in ("", _running("dev", "videobackend-dev-all", own)):
+        for values, foreign in (
+            ({"bindAddress": "203.0.113.77"}, ["203.0.113.77 (bindAddress)"]),
+            ({"jvbBindAddress": "203.0.113.77"}, ["203.0.113.77 (jvbBindAddress)"]),
+            ({"jvbBindAddress": "127.0.0.1,2001:db8::77"}, ["2001:db8::77 (jvbBindAddress)"]),
+            (
+                {"bindAddress": "203.0.113.77", "jvbBindAddress": "203.0.113.78"},
+                ["203.0.113.77 (bindAddress)", "203.0.113.78 (jvbBindAddress)"],
+            ),
+        ):
+            docker(running)
+            message = refused(functools.partial(preflight.check_ports, load(**values), "dev", shell))
+            assert message.startswith("; ".join(f"{one} is no address of this machine" for one in foreign))
+            assert "ip -brief address" in message
+
+
+def test_another_container_at_one_address_is_an_obstacle_though_the_stack_holds_the_port_at_another(
+    docker: Docker, on_loopback: Settings
+) -> None:
+    port = on_loopback.https_port
+    rows = [f"dev\tvideobackend-dev-web\t127.0.0.1:{port}->8443/tcp", f"\tshop\t127.0.0.2:{port}->80/tcp"]
+    docker("\n".join(f"print({row!r})" for row in rows))
+    everywhere = load(httpPort="3", httpsPort=str(port), jvbPort=str(on_loopback.jvb_port), jvbBindAddress="127.0.0.1")
+    assert "is taken by the container shop" in refused(lambda: preflight.check_ports(everywhere, "dev", shell))
 
 
 @pytest.mark.parametrize(
