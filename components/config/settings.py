@@ -181,6 +181,18 @@ class Settings:
         checks.boolean, "true", env="ENABLE_PREJOIN_PAGE", doc="a page to try camera and microphone before the call"
     )
     enable_close_page: bool = setting(checks.boolean, "true", env="ENABLE_CLOSE_PAGE", doc="a page after the call")
+    enable_end_conference: bool = setting(
+        checks.boolean, "true", env="ENABLE_END_CONFERENCE", doc="moderators may end the call for everybody"
+    )
+    max_participants: int | None = optional_setting(
+        checks.max_participants, example="10", env="MAX_PARTICIPANTS", doc="people in a room at once; unset: no limit"
+    )
+    language: str | None = optional_setting(
+        checks.language,
+        example="de",
+        env="DEFAULT_LANGUAGE",
+        doc="language of the page where neither link nor browser says one; unset: English",
+    )
     embedded_by: tuple[str, ...] | None = optional_setting(
         checks.embedding_origins,
         example="https://app.example.org",
@@ -199,13 +211,19 @@ class Settings:
         checks.password, env="JVB_AUTH_PASSWORD", doc="XMPP account of jvb"
     )
     jigasi_xmpp_password: Secret | None = secret_setting(
-        checks.password, env="JIGASI_XMPP_PASSWORD", doc="XMPP account for a Jigasi"
+        checks.password,
+        env="JIGASI_XMPP_PASSWORD",
+        doc="XMPP account for a Jigasi elsewhere, made in prosody; no container of the stack uses it",
     )
     jibri_recorder_password: Secret | None = secret_setting(
-        checks.password, env="JIBRI_RECORDER_PASSWORD", doc="XMPP account for Jibri's recorder"
+        checks.password,
+        env="JIBRI_RECORDER_PASSWORD",
+        doc="XMPP account for a Jibri's recorder elsewhere, made with ENABLE_RECORDING alone; no container of the stack uses it",
     )
     jibri_xmpp_password: Secret | None = secret_setting(
-        checks.password, env="JIBRI_XMPP_PASSWORD", doc="XMPP account for a Jibri"
+        checks.password,
+        env="JIBRI_XMPP_PASSWORD",
+        doc="XMPP account for a Jibri elsewhere, made in prosody; no container of the stack uses it",
     )
 
     enable_statistics: bool = setting(
@@ -289,6 +307,15 @@ class Settings:
     )
     log_max_size: str = setting(checks.log_size, "10m", doc="size at which a container's log is rotated")
     log_max_files: int = setting(checks.log_files, "3", doc="rotated log files kept per container")
+    log_level: str = setting(checks.log_level, "info", env="LOG_LEVEL", doc="what prosody logs, from this level on")
+    web_memory: int = setting(checks.memory(256), "512m", doc="memory that web may have")
+    prosody_memory: int = setting(checks.memory(256), "1024m", doc="memory that prosody may have")
+    jicofo_memory: int = setting(
+        checks.memory(768), "1536m", doc="memory that jicofo may have; Java's heap is 512 MiB less"
+    )
+    jvb_memory: int = setting(
+        checks.memory(1536), "4096m", doc="memory that jvb may have; Java's heap is 1024 MiB less"
+    )
     environment: tuple[Variable, ...] = optional_setting(
         checks.environment,
         structured=True,

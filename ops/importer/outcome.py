@@ -32,10 +32,6 @@ GENERATED: Final = (
 """Secrets that the program makes where they are unset."""
 KEY_OF: Final = {
     "JVB_ADVERTISE_IPS": "dockerHostAddress",
-    "LOG_LEVEL": "logLevel",
-    "MAX_PARTICIPANTS": "maxParticipants",
-    "ENABLE_END_CONFERENCE": "enableEndConference",
-    "DEFAULT_LANGUAGE": "language",
     "jitsi_technical_username": "videoServiceUsername",
     "jitsi_technical_password": "videoServicePassword",
     "keycloak_app_client_id": "keycloakClientId",

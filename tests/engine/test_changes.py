@@ -79,6 +79,14 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "logMaxFiles": {"logMaxFiles": 4},
     "brandingDir": {"brandingDir": "look"},
     "policyExceptions": {"policyExceptions": "image-digest until 2030-01-01 because no registry here has one"},
+    "enableEndConference": {"enableEndConference": False},
+    "maxParticipants": {"maxParticipants": 10},
+    "language": {"language": "de"},
+    "logLevel": {"logLevel": "warn"},
+    "webMemory": {"webMemory": "600m"},
+    "prosodyMemory": {"prosodyMemory": "1200m"},
+    "jicofoMemory": {"jicofoMemory": "1600m"},
+    "jvbMemory": {"jvbMemory": "4200m"},
     "environment": {"environment": {one: {"ENABLE_RECORDING": False} for one in ("web", "prosody", "jicofo")}},
 }
 """For each key that is no secret another value than the stack has; None takes the key away."""

@@ -225,17 +225,17 @@ def test_the_platform_s_chart_has_its_known_secrets_refused_and_nothing_inexpres
 def test_what_has_no_key_goes_on_to_the_containers_that_got_it_and_a_secret_encrypted() -> None:
     both = frozenset(("web", "prosody"))
     result = of(
-        Variable("MAX_PARTICIPANTS", "20", "a:1", frozenset(("prosody",))),
+        Variable("PROSODY_REGION_NAME", "20", "a:1", frozenset(("prosody",))),
         Variable("ENABLE_TRANSCRIPTIONS", "1", "a:2", both),
         Variable("MATRIX_UVS_AUTH_TOKEN", GIVEN, "a:3"),
         Variable("START_AUDIO_MUTED", "5", "a:4", frozenset(("prosody",))),
     )
-    assert result.environment["prosody"]["MAX_PARTICIPANTS"] == "20"
+    assert result.environment["prosody"]["PROSODY_REGION_NAME"] == "20"
     assert result.environment["web"] == {"ENABLE_TRANSCRIPTIONS": "1"}
     assert result.environment_secrets == {"environment.prosody.MATRIX_UVS_AUTH_TOKEN": GIVEN}
     assert [name for name, _ in result.needless] == ["START_AUDIO_MUTED"]
     assert not [line for line in result.taken if GIVEN in str(line)]
-    refused = (("MATRIX_UVS_AUTH_TOKEN", "<token>"), ("TOKEN_AUTH_URL", "<url>"), ("MAX_PARTICIPANTS", 'a"b'))
+    refused = (("MATRIX_UVS_AUTH_TOKEN", "<token>"), ("TOKEN_AUTH_URL", "<url>"), ("PROSODY_REGION_NAME", 'a"b'))
     for name, value in refused:
         assert [fault.place for fault in of(Variable(name, value, "a:1")).faults] == [f"a:1, {name}"], name
 

@@ -167,3 +167,50 @@ def test_the_table_of_names_is_made_from_templates_and_scripts(tmp_path: Path) -
     assert web.split() == ["FIVE", "FOUR", "ONE", "THREE", "TWO", "TZ"]
     assert 'release = "stable-1"' in text
     assert image_variables.main([str(tmp_path / "nowhere")]) == 2
+
+
+TYPED: Final = [
+    ("enableEndConference", "false", "prosody", "ENABLE_END_CONFERENCE", "0"),
+    ("maxParticipants", "10", "prosody", "MAX_PARTICIPANTS", "10"),
+    ("logLevel", "warn", "prosody", "LOG_LEVEL", "warn"),
+    ("language", "de", "web", "DEFAULT_LANGUAGE", "de"),
+    ("jvbMemory", "6g", "jvb", "VIDEOBRIDGE_MAX_MEMORY", "5120m"),
+    ("jicofoMemory", "1g", "jicofo", "JICOFO_MAX_MEMORY", "512m"),
+]
+"""Key, value, and the variable of a container that it becomes."""
+
+
+def test_a_key_of_one_variable_reaches_it_and_leaves_the_other_containers_as_they_are() -> None:
+    before = {one.role: one.fingerprint for one in services.specs(load_settings({}, stack="dev"))}
+
+    def check(key: str, value: str, role: str, name: str, told: str) -> None:
+        after = {one.role: one for one in services.specs(load_settings({key: value}, stack="dev"))}
+        assert after[role].environment[name] == told
+        assert {one for one in after if after[one].fingerprint != before[one]} == {role}
+        (problem,) = refused({role: {name: told}}) if role in ("web", "prosody") else [None]
+        assert problem is None or f"the key {key} decides it" in problem.reason
+
+    each(TYPED, check)
+
+
+def test_memory_reaches_its_container_and_replaces_it_only_where_the_heap_follows() -> None:
+    before = {one.role: one for one in services.specs(load_settings({}, stack="dev"))}
+    for role in table.SERVICES:
+        after = {one.role: one for one in services.specs(load_settings({f"{role}Memory": "9g"}, stack="dev"))}
+        assert {one: after[one].memory for one in after if after[one].memory != before[one].memory} == {role: 9216}
+        replaced = {one for one in after if after[one].fingerprint != before[one].fingerprint}
+        assert replaced == ({role} if role in ("jvb", "jicofo") else set())
+
+
+def test_a_heap_of_one_s_own_fits_into_the_container() -> None:
+    (large,) = refused({"jvb": {"VIDEOBRIDGE_MAX_MEMORY": "4g"}})
+    assert "jvbMemory is 4096m" in large.reason
+    assert large.config_arguments == ["set", "--path", "environment.jvb.VIDEOBRIDGE_MAX_MEMORY", "3840m"]
+    assert not refused({"jvb": {"VIDEOBRIDGE_MAX_MEMORY": "4g"}}, jvbMemory="5g")
+    (nonsense,) = refused({"jicofo": {"JICOFO_MAX_MEMORY": "much"}})
+    assert nonsense.example == "1280m"
+
+
+def test_a_log_that_has_who_wrote_to_whom_is_warned_of() -> None:
+    assert [one for one in rules.warnings(load_settings({"logLevel": "debug"}, stack="dev")) if "logLevel" in one]
+    assert not [one for one in rules.warnings(load_settings({"logLevel": "error"}, stack="dev")) if "logLevel" in one]

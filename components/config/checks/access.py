@@ -151,3 +151,9 @@ def service_password(text: str) -> str:
 def conference_timeout(text: str) -> int:
     """Seconds that a room lives on after its last moderator left."""
     return integer(text, 0, 3600)
+
+
+@example_from()
+def max_participants(text: str) -> int:
+    """People who may be in a room at once."""
+    return integer(text, 2, 1000)

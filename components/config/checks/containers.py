@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from components.config.checks.text import CONTROL, Invalid, example_from, integer, one_of, unquoted
 from components.config.suggestions import nearest
-from components.config.tables import time_zones
+from components.config.tables import languages, time_zones
 
 _OFFSET: Final = re.compile(r"(?:gmt|utc)?([+-])0?([0-9]{1,2})(?::?(?:00|([0-9]{2})))?")
+_MOST_MEMORY: Final = 1024 * 1024
+"""MiB; beyond it somebody meant another unit."""
 _IMAGES: Final = "web|prosody|jicofo|jvb"
 SUPPORTED_RELEASE: Final = 11146
 """First release whose images run without root, with ports 8000/8443 and /storage inside."""
@@ -112,3 +115,45 @@ def branding_dir(text: str) -> str:
     if CONTROL.search(text):
         raise Invalid("the path of a directory, from the project's directory on")
     return text
+
+
+def log_level(text: str) -> str:
+    """Prosody's lowest level that is logged."""
+    also = {
+        "warning": "warn",
+        "err": "error",
+        "critical": "error",
+        "information": "info",
+        "trace": "debug",
+        "verbose": "debug",
+    }
+    return one_of(text, "debug", "info", "warn", "error", also=also)
+
+
+def _language_meant(text: str) -> list[str]:
+    """`de_DE` and `German`-like spellings of a code: the code itself, or without its country."""
+    plain = unquoted(text).replace("_", "-").lower()
+    by_lower = {code.lower(): code for code in languages.CODES}
+    return [by_lower[one] for one in (plain, plain.partition("-")[0]) if one in by_lower]
+
+
+@example_from(_language_meant)
+def language(text: str) -> str:
+    """A language that the front end has texts in."""
+    if text not in languages.CODES:
+        raise Invalid("a language of the front end, by its code, such as de, en or pt-BR")
+    return text
+
+
+def memory(least: int) -> Callable[[str], int]:
+    """The check of a container's memory, in MiB, for a service that needs at least so much."""
+
+    @example_from(lambda text: [re.sub(r"\s+", "", text.lower()).removesuffix("b").removesuffix("i")])
+    def check(text: str) -> int:
+        size = re.fullmatch(r"([1-9][0-9]{0,6})([mg])", text)
+        mebibytes = int(size[1]) * (1024 if size[2] == "g" else 1) if size else 0
+        if not least <= mebibytes <= _MOST_MEMORY:
+            raise Invalid(f"a size with its unit, such as 2g or 1536m, from {least}m to {_MOST_MEMORY // 1024}g")
+        return mebibytes
+
+    return check

@@ -86,5 +86,19 @@ def _embedding(settings: Settings) -> Iterator[str]:
         )
 
 
+def _debugging(settings: Settings) -> Iterator[str]:
+    if settings.log_level == "debug":
+        yield (
+            "logLevel is debug: prosody's log then has who wrote to which room, with display names; that is for tests, so "
+            "unset it before real people are in calls"
+        )
+
+
 RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_moderators, _closing)
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_open, _never_closed, _anybody, _embedding)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
+    _open,
+    _never_closed,
+    _anybody,
+    _embedding,
+    _debugging,
+)

@@ -31,6 +31,22 @@ def _brandings_own(settings: Settings) -> Iterator[Problem]:
             yield Problem(one.key, None, reason=reason, path=True, remove=True)
 
 
+def _heap_fits(settings: Settings) -> Iterator[Problem]:
+    """Java's heap lies within the container's memory: the kernel kills what grows beyond."""
+    for one in settings.environment:
+        key = _HEAPS.get(one.name)
+        if key is None or not isinstance(one.value, str):
+            continue
+        memory = settings.jvb_memory if key == "jvbMemory" else settings.jicofo_memory
+        most = memory - _BESIDE_HEAP
+        size = re.fullmatch(r"([1-9][0-9]{0,6})([mg])", one.value.lower())
+        if size is None:
+            yield Problem(one.key, None, "a size with its unit, such as 2g or 1536m", f"{most}m", path=True)
+        elif int(size[1]) * (1024 if size[2] == "g" else 1) > most:
+            reason = f"a heap of {one.value} does not fit into the container: {key} is {memory}m"
+            yield Problem(one.key, None, f"at most {most}m, or a larger {key}", f"{most}m", path=True, reason=reason)
+
+
 def _unknown_to_the_table(settings: Settings) -> Iterator[str]:
     if not settings.environment or not _is_newer(settings):
         return
@@ -53,5 +69,9 @@ def _number(tag: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"[0-9]+", tag)))
 
 
-RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_names, _brandings_own)
+_HEAPS: Final = {"VIDEOBRIDGE_MAX_MEMORY": "jvbMemory", "JICOFO_MAX_MEMORY": "jicofoMemory"}
+_BESIDE_HEAP: Final = 256
+"""MiB, the least that Java's own threads and code need."""
+
+RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (_names, _brandings_own, _heap_fits)
 WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_unknown_to_the_table,)

@@ -22,17 +22,10 @@ class Shared(TypedDict):
     log_max_files: int
 
 
-MEMORY: Final = {
-    topology.WEB: 512,
-    topology.PROSODY: 1024,
-    topology.JVB: 4096,
-    topology.JICOFO: 1536,
-    topology.RABBITMQ: 1024,
-    topology.COTURN: 512,
-}
-"""MiB. Java's heap (HEAP) is part of it; beside it are threads, code and packets on their way."""
-HEAP: Final = {topology.JICOFO: "1024m", topology.JVB: "3072m"}
-"""jvb's is its own default; jicofo's would be the same and is more than it ever needs."""
+MEMORY: Final = {topology.RABBITMQ: 1024, topology.COTURN: 512}
+"""MiB, of the services whose memory is no setting."""
+BESIDE_HEAP: Final = {topology.JICOFO: 512, topology.JVB: 1024}
+"""MiB that threads, code and packets on their way need beside Java's heap."""
 
 
 _TMPFS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -46,18 +39,30 @@ def shared(settings: Settings) -> dict[str, Shared]:
     """The shared arguments of every service, by its role."""
     registry, release = settings.image_registry, settings.jitsi_release
     restart, size, files = settings.restart_policy, settings.log_max_size, settings.log_max_files
+    memory = {
+        topology.WEB: settings.web_memory,
+        topology.PROSODY: settings.prosody_memory,
+        topology.JVB: settings.jvb_memory,
+        topology.JICOFO: settings.jicofo_memory,
+        **MEMORY,
+    }
     return {
         role: Shared(
             role=role,
             image=images.of(role, registry, release),
-            memory=memory,
+            memory=mebibytes,
             tmpfs=dict(_TMPFS.get(role, topology.TMPFS)),
             restart=restart,
             log_max_size=size,
             log_max_files=files,
         )
-        for role, memory in MEMORY.items()
+        for role, mebibytes in memory.items()
     }
+
+
+def heap(shared: Shared) -> str:
+    """Java's heap of a service, as its start script takes it: its memory without what else it needs."""
+    return f"{shared['memory'] - BESIDE_HEAP[shared['role']]}m"
 
 
 def http_health(port: int, path: str, *, tls: bool = False, needs: Iterable[str] = ()) -> HealthSpec:

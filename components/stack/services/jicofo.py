@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services.common import HEAP, Shared, flag, http_health
+from components.stack.services.common import Shared, flag, heap, http_health
 from components.stack.spec import ContainerSpec, SecretRef, Value
 
 
@@ -12,7 +12,7 @@ def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     """The jicofo container. It is healthy once it has signed in to prosody, sees a bridge, and browsers get an answer there."""
     return ContainerSpec(
         **shared,
-        environment=_environment(settings),
+        environment=_environment(settings, heap(shared)),
         health=http_health(
             topology.JICOFO_REST_PORT, "/about/health", needs=(f"{topology.XMPP_BOSH_URL_BASE}/http-bind",)
         ),
@@ -24,7 +24,7 @@ def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     )
 
 
-def _environment(settings: Settings) -> dict[str, Value]:
+def _environment(settings: Settings, max_memory: str) -> dict[str, Value]:
     moderation = settings.token_moderation
     return {
         "ENABLE_AUTH": flag(settings.enable_auth),
@@ -35,7 +35,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "JICOFO_ENABLE_AUTH": flag(settings.enable_auth and not moderation),
         "JICOFO_AUTH_PASSWORD": SecretRef("jicofo_auth_password"),
         "JICOFO_ENABLE_HEALTH_CHECKS": "1",
-        "JICOFO_MAX_MEMORY": HEAP[topology.JICOFO],
+        "JICOFO_MAX_MEMORY": max_memory,
         "JVB_BREWERY_MUC": topology.JVB_BREWERY_MUC,
         "XMPP_SERVER": topology.XMPP_SERVER,
         "XMPP_PORT": str(topology.PROSODY_C2S_PORT),

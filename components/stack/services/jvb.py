@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.config.settings import Settings
 from components.stack import topology
-from components.stack.services.common import HEAP, Shared, http_health
+from components.stack.services.common import Shared, heap, http_health
 from components.stack.spec import ContainerSpec, PortSpec, SecretRef, Value
 
 
@@ -12,7 +12,7 @@ def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     """The jvb container; its media port is the same inside and outside, as the bridge advertises it."""
     return ContainerSpec(
         **shared,
-        environment=_environment(settings),
+        environment=_environment(settings, heap(shared)),
         health=http_health(topology.JVB_REST_PORT, "/about/health"),
         aliases=(topology.JVB,),
         ports=tuple(
@@ -25,7 +25,7 @@ def spec(settings: Settings, shared: Shared) -> ContainerSpec:
     )
 
 
-def _environment(settings: Settings) -> dict[str, Value]:
+def _environment(settings: Settings, max_memory: str) -> dict[str, Value]:
     environment: dict[str, Value] = {
         "JVB_AUTH_USER": topology.JVB_AUTH_USER,
         "JVB_AUTH_PASSWORD": SecretRef("jvb_auth_password"),
@@ -36,7 +36,7 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "XMPP_AUTH_DOMAIN": topology.XMPP_AUTH_DOMAIN,
         "XMPP_INTERNAL_MUC_DOMAIN": topology.XMPP_INTERNAL_MUC_DOMAIN,
         "TZ": settings.time_zone,
-        "VIDEOBRIDGE_MAX_MEMORY": HEAP[topology.JVB],
+        "VIDEOBRIDGE_MAX_MEMORY": max_memory,
     }
     if settings.advertised_addresses:
         environment["JVB_ADVERTISE_IPS"] = ",".join(map(str, settings.advertised_addresses))

@@ -66,6 +66,13 @@ def _environment(settings: Settings) -> dict[str, Value]:
         "GLOBAL_MODULES": "log_masking,account_sync,conference_requests",
         "TZ": settings.time_zone,
     }
+    # Each only where it is not the image's default, so that nobody's container is another for it.
+    if not settings.enable_end_conference:
+        environment["ENABLE_END_CONFERENCE"] = flag(False)
+    if settings.max_participants is not None:
+        environment["MAX_PARTICIPANTS"] = str(settings.max_participants)
+    if settings.log_level != "info":
+        environment["LOG_LEVEL"] = settings.log_level
     if settings.muc_modules:
         environment["XMPP_MUC_MODULES"] = ",".join(settings.muc_modules)
     if settings.turn is not None:

@@ -114,6 +114,8 @@ def _environment(settings: Settings) -> dict[str, Value]:
         environment["LETSENCRYPT_ACME_SERVER"] = acme.directory
     if settings.branding is not None and settings.branding.dynamic:
         environment["DYNAMIC_BRANDING_URL"] = f"{settings.public_url.origin}/{branding.DYNAMIC}"
+    if settings.language is not None:
+        environment["DEFAULT_LANGUAGE"] = settings.language
     if settings.stun_servers:
         environment["P2P_STUN_SERVERS"] = ",".join(settings.stun_servers)
     return environment
