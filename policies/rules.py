@@ -156,16 +156,20 @@ def _privileges(resource: Resource, _stack: Stack) -> Iterator[str]:
     mode = str(inputs.get("networkMode") or "")
     if (mode == "host" and own != _HOST_NETWORK) or mode.startswith("container:"):
         yield f"has networkMode {mode}"
-    for name in ("pidMode", "ipcMode", "usernsMode"):
+    for name in ("pidMode", "ipcMode", "usernsMode", "cgroupnsMode"):
         if inputs.get(name) not in (None, "", "private"):
             yield f"has {name} {inputs[name]}"
     if _items(resource, "devices") or inputs.get("gpus"):
         yield "has devices of the host"
-    mounted = [one.get("hostPath") for one in _maps(resource, "volumes")]
-    mounted += [one.get("source") for one in _maps(resource, "mounts") if one.get("type") != "volume"]
-    for path in filter(None, mounted):
-        yield f"has {path} of the host mounted"
-    capabilities = inputs.get("capabilities")
+    yield from _mounts(resource)
+    for name in ("deviceRequests", "deviceCgroupRules", "groupAdds", "sysctls"):
+        if _items(resource, name):
+            yield f"has {name}, which is the host's to give"
+    yield from _gains(resource, own)
+
+
+def _gains(resource: Resource, own: str) -> Iterator[str]:
+    capabilities = resource.inputs.get("capabilities")
     capabilities = capabilities if isinstance(capabilities, dict) else {}
     if capabilities.get("drops") != ["ALL"]:
         yield "keeps capabilities: all must be dropped"
@@ -175,8 +179,20 @@ def _privileges(resource: Resource, _stack: Stack) -> Iterator[str]:
     if "no-new-privileges:true" not in options and own not in _CAPABILITIES:
         yield "may gain privileges: no-new-privileges is off"
     for one in options:
-        if "unconfined" in str(one):
-            yield f"has {one}"
+        if one != "no-new-privileges:true":
+            yield f"has {one}, and no option of security but no-new-privileges is known"
+
+
+def _mounts(resource: Resource) -> Iterator[str]:
+    mounted = [one.get("hostPath") for one in _maps(resource, "volumes")]
+    mounted += [one.get("source") for one in _maps(resource, "mounts") if one.get("type") != "volume"]
+    mounted += [one.get("volumeName") for one in _maps(resource, "volumes") if "/" in str(one.get("volumeName") or "")]
+    for path in filter(None, mounted):
+        yield f"has {path} of the host mounted"
+    if any(one.get("volumeOptions") for one in _maps(resource, "mounts")):
+        yield "has a mount with volumeOptions, which can be a path of the host"
+    for path in filter(None, (one.get("fromContainer") for one in _maps(resource, "volumes"))):
+        yield f"has the volumes of {path} mounted"
 
 
 def _care(resource: Resource, _stack: Stack) -> Iterator[str]:
