@@ -3,7 +3,7 @@
 review FILE      comments on the pull request of the run that this one follows (or takes an older commit's comment away)
 preview FOLDER   comments on this pull request what the engine foresees
 choose           which stacks the commit is deployed to; sets the output `stacks`
-newer STACK      fails where something newer was deployed in the meantime
+newer STACK      fails where something newer was deployed in the meantime, or a stack before it does not have the commit
 deployed STACK   records that the commit is deployed
 drift FOLDER     opens, updates and closes the stacks' issues
 """
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], call: Call) -> in
         "review": _review,
         "preview": _preview,
         "choose": _choose,
-        "newer": lambda job, stack: deploy.check_newer(call, job.repository, job.commit, stack),
+        "newer": _newer,
         "deployed": lambda job, stack: deploy.record(call, job.repository, job.commit, stack, job.url),
         "drift": _drift,
     }
@@ -116,6 +116,11 @@ def _choose(job: Job, _: str) -> None:
     chosen = deploy.choose(job.call, job.repository, job.commit, job.stacks, all_of_them=asked)
     with Path(job.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
         output.write(f"stacks={json.dumps(chosen)}\ncommit={job.commit}\n")
+
+
+def _newer(job: Job, stack: str) -> None:
+    deploy.check_newer(job.call, job.repository, job.commit, stack)
+    deploy.check_before(job.call, job.repository, job.commit, stack, job.stacks)
 
 
 def _drift(job: Job, folder: str) -> None:

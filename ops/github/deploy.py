@@ -84,6 +84,23 @@ def check_newer(call: Call, repository: str, commit: str, stack: str) -> None:
         )
 
 
+def check_before(call: Call, repository: str, commit: str, stack: str, chosen: Sequence[str]) -> None:
+    """That the stacks which come first have this commit, and work with it. Raises NotDeployableError.
+
+    Args:
+        call: GitHub's API.
+        repository: OWNER/NAME.
+        commit: the commit.
+        stack: the one whose turn it is.
+        chosen: the stacks of this deploy, in their order.
+    """
+    for one in chosen[: chosen.index(stack)]:
+        if last_deployed(call, repository, one) != commit:
+            raise NotDeployableError(
+                f"{commit} is not up and verified in {one}, which comes before {stack}: nothing is done"
+            )
+
+
 def last_deployed(call: Call, repository: str, stack: str) -> str | None:
     """The commit that was deployed last, as far as it is recorded."""
     query = urllib.parse.urlencode({"environment": stack, "task": _TASK, "per_page": 30})

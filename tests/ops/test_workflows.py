@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.github import comment
+from ops.github import comment, deploy
 from ops.review.difference import Change
 from ops.unattended.stack import Done
 from tests.ops.standin import BOT, Repository, served
@@ -325,3 +326,22 @@ def test_what_no_issue_of_ours_is_is_left_alone(world: World) -> None:
     )
     world.drift()
     assert world.repository.issues[-1]["state"] == "closed", "on whatever page it is"
+
+
+@pytest.mark.parametrize(
+    ("last", "passes"),
+    [
+        pytest.param(HEAD, True, id="it works there"),
+        pytest.param(OLD, False, id="its job was cancelled, or failed"),
+        pytest.param(None, False, id="it was never deployed there"),
+    ],
+)
+def test_a_stack_waits_for_those_before_it_whatever_becomes_of_their_jobs(last: str | None, passes: bool) -> None:
+    def call(_method: str, path: str, _content: object) -> list[dict[str, str]]:
+        if "/statuses" in path:
+            return [{"state": "success"}]
+        return [{"id": "1", "sha": last}] if last else []
+
+    with contextlib.nullcontext() if passes else pytest.raises(deploy.NotDeployableError, match="comes before prod"):
+        deploy.check_before(call, "o/r", HEAD, "prod", ["staging", "prod"])
+    deploy.check_before(call, "o/r", HEAD, "staging", ["staging", "prod"])
