@@ -1,11 +1,12 @@
 """What an operator reads when an image does not come or a container does not become healthy.
 
-Owns the last log lines of the failed container and of what it needs, the hint where to look, and that nothing else
+Owns Docker's own error, or the last log lines, of the failed container and of what it needs, the hint where to look, and that nothing else
 clutters them. Runs inside `pulumi up` as an error hook; never retries and never fails itself.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -128,20 +129,36 @@ def image_hook(name: str, image: str, docker: DockerCli) -> pulumi.ErrorHook:
 
 
 def explanation(suspect: Suspect, docker: DockerCli, secrets: Iterable[str]) -> str:
-    """The last log lines of a container, secrets masked, and where to look next."""
+    """Why Docker could not start a container, or else its last log lines; secrets masked, and where to look next."""
     logs = ("logs", "--tail", str(_LINES), suspect.container)
     failure = f"{suspect.role} did not start or did not become healthy"
     hint = f"look at: {docker.typed(*logs)}"
     if docker.unusable:
         return f"{failure}; {hint} ({docker.unusable})"
+    if error := _start_error(suspect.container, docker):
+        return f"Docker could not start {suspect.role}: {_masked(error, secrets)}"
     run = docker.run(*logs, seconds=_SECONDS, joined=True)
     if run.returncode:
         return f"{failure}; {hint}"
-    text = run.stdout
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+    text = _masked(run.stdout, secrets)
     lines = [f"    {line}" for line in text.splitlines()] or ["    (it has logged nothing)"]
     return "\n".join([f"{failure}. The last lines of its log:", *lines, hint])
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _start_error(container: str, docker: DockerCli) -> str:
+    """Docker's own words where the last start of a container failed, and so its log says nothing; else empty."""
+    run = docker.run("inspect", "--format", "{{json .State.Error}}", container, seconds=_SECONDS)
+    try:
+        error = json.loads(run.stdout)
+    except ValueError:
+        return ""
+    return " ".join(error.split()) if isinstance(error, str) else ""
 
 
 def _health(container: str, docker: DockerCli) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_secrets_are_blotted_out(docker: Path) -> None:
 def test_a_container_that_logged_nothing_is_said_to(docker: Path) -> None:
     does(docker, "")
     assert "    (it has logged nothing)" in diagnosis.explanation(suspect("web", "c"), HERE, [])
+
+
+def test_of_a_container_that_was_never_started_dockers_own_error_is_told_and_no_empty_log(docker: Path) -> None:
+    for error, told in (
+        (f"driver failed: port is in use {SECRET}", "driver failed: port is in use [secret]"),
+        ("OCI runtime create failed:\n  no such file", "OCI runtime create failed: no such file"),
+        ("", None),
+    ):
+        does(
+            docker,
+            f"case \"$*\" in *State.Error*) printf '%s\\n' '{json.dumps(error)}' ;; *) echo a line of the log ;; esac",
+        )
+        text = diagnosis.explanation(suspect("web", "c"), HERE, [SECRET])
+        if told is None:
+            assert text.startswith("web did not start or did not become healthy. The last lines of its log:")
+        else:
+            assert text == f"Docker could not start web: {told}"
 
 
 def test_bytes_that_are_no_text_do_no_harm(docker: Path) -> None:
