@@ -14,7 +14,7 @@ BASE = main
 FROM =
 
 # `plan` without STACK is of all stacks.
-ONE := $(filter-out file,$(origin STACK))
+NAMED_STACK := $(filter-out file,$(origin STACK))
 # Nothing that is typed is carried out. make expands a variable's $(...) where it uses or exports it: as plain text from
 # here on. The shell sees it as a variable, never as text of a recipe. ARGS is split into words in ops/environment.py.
 as_typed = $(foreach name,$(1),$(eval override $(name) := $$(value $(name))))
@@ -28,7 +28,7 @@ export STACK PYTHON NAME ROOM BASE FROM TIER ARGS
 # Words that are no target belong in a variable: `make config set httpPort 8001` would set nothing.
 words := $(filter-out $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile),$(MAKECMDGOALS))
 ifneq ($(words),)
-$(error no such target: $(words). Words for one go into ARGS, as in: make config ARGS='set httpPort 8001'; the stack is STACK=NAME)
+$(error no such target: $(words). Words for a target go into ARGS, as in: make config ARGS='set httpPort 8001'; the stack is STACK=NAME)
 endif
 
 in = "$$PYTHON" -m ops.environment
@@ -86,10 +86,11 @@ import: ## make a stack file of the installation FROM=PATH (docs/moving-in.md); 
 
 plan: ## show on one screen what a stack consists of; ARGS=--full every resource, --json, --mermaid; no engine, no Docker
 	@set --; \
-	$(if $(ONE)$(filter -h --help,$(ARGS)),set -- "$$STACK",for file in Pulumi.?*.yaml; do file=$${file#Pulumi.}; set -- "$$@" "$${file%.yaml}"; done); \
-	between=:; for stack in "$$@"; do \
-		$$between; $(in) ops --stack="$$stack" --args -- python -m ops plan --stack="$$stack" || exit $$?; between=echo; \
-	done
+	$(if $(NAMED_STACK)$(filter -h --help,$(ARGS)),set -- "$$STACK",for file in Pulumi.?*.yaml; do file=$${file#Pulumi.}; set -- "$$@" "$${file%.yaml}"; done); \
+	between=:; code=0; for stack in "$$@"; do \
+		$$between; $(in) ops --stack="$$stack" --args -- python -m ops plan --stack="$$stack" || code=$$?; between=echo; \
+		if [ "$$code" -ge 128 ]; then break; fi; \
+	done; exit $$code
 
 review: ## show what this checkout changes against BASE=main, and what that does to people; ARGS=--markdown, ARGS=--json
 	@$(in) ops --args -- python -m ops review --base="$$BASE"

@@ -134,10 +134,17 @@ def outputs(stack: str, name: str | None, *, show_secrets: bool) -> int:
     run = _captured(stack_state, cli, arguments)
     print(run.stdout, end="", flush=True)
     if run.returncode:
-        names = list(_outputs(stack_state, cli))
+        found = _outputs(stack_state, cli)
+        names = list(found)
         if not names or name in names:
             print(run.stderr, end="", file=sys.stderr)
             return run.returncode
+        if name == "hostsEntry":
+            raise OpsError(
+                f"stack {stack!r} has no output 'hostsEntry', which is for a local name alone. Its URL is "
+                f"{found.get('publicUrl', '')}: the name of a public one gets a DNS record (dnsZone makes it), an address "
+                "and localhost need neither"
+            )
         near = nearest(name, names)
         meant = f"did you mean {near}? " if near else ""
         raise OpsError(f"stack {stack!r} has no output {name!r}; {meant}outputs: {', '.join(sorted(names))}")
@@ -213,7 +220,7 @@ def _captured(stack_state: StackState, cli: Path, arguments: Sequence[str]) -> s
 
 def _first_error(run: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in (run.stderr + run.stdout).splitlines() if "error:" in line]
-    return lines[0] if lines else "it did not say why"
+    return lines[0].removeprefix("error:").strip() if lines else "it did not say why"
 
 
 def _summary(stack_state: StackState, cli: Path, prepared: Prepared, unchecked: str) -> str:

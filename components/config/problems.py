@@ -65,10 +65,16 @@ class SettingsError(Exception):
         project: namespace of the keys that have none.
         problems: what is wrong.
         fix: how one of them is fixed, in words; unless given, by plain `pulumi`.
+        note: what else to know, as the last line.
     """
 
     def __init__(
-        self, stack: str, project: str, problems: Sequence[Problem], fix: Callable[[Problem], str] | None = None
+        self,
+        stack: str,
+        project: str,
+        problems: Sequence[Problem],
+        fix: Callable[[Problem], str] | None = None,
+        note: str = "",
     ) -> None:
         self.stack = stack
         self.project = project
@@ -85,6 +91,7 @@ class SettingsError(Exception):
             if problem.allowed:
                 lines.append(f"    allowed: {problem.allowed}")
             lines.append(f"    fix:     {fix(problem) if fix else pulumi_command(problem, stack)}")
+        lines += ["", note] if note else []
         super().__init__("\n".join(lines))
 
 

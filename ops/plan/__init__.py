@@ -64,15 +64,25 @@ class Source:
         try:
             return load_all(self.config.values, stack=stack, secret_keys=self.config.secret_keys, project=self.project)
         except SettingsError as error:
-            raise fixes.with_fixes(error, self.stack_state, self.tracked) from None
+            raise fixes.with_fixes(error, self.stack_state, self.tracked, note=self._left_out) from None
 
     @property
     def warnings(self) -> list[str]:
         """What the plan itself has to say, beside what the settings say."""
+        left_out = self._left_out
+        return ([_UNOPENED] if self.tracked.get("environment") else []) + ([left_out] if left_out else [])
+
+    @property
+    def _left_out(self) -> str:
+        """One sentence on the settings of this machine alone, which `make up` takes and a plan does not; or nothing."""
         keys = local_copy.own_plain_keys(self.stack_state)
         local = f"{stackfile.LOCAL}/{self.stack_state.config_file.name}"
-        own = f"a plan is of the tracked file; what make config set on this machine is not in it: {', '.join(keys)} ({local})"
-        return ([_UNOPENED] if self.tracked.get("environment") else []) + ([own] if keys else [])
+        return (
+            f"plan and review are of {self.stack_state.tracked.name} alone; {fixes.make(self.stack_state.stack, 'up')} also "
+            f"takes what make config set or removed on this machine: {', '.join(keys)} ({local})"
+            if keys
+            else ""
+        )
 
 
 def run(stack: str, *, form: str) -> int:

@@ -9,7 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from components.config.addresses import IpAddress
+from components.config.addresses import IpAddress, is_loopback_name
 from components.config.ports import HeldPort, held_ports
 from components.config.settings import Settings
 from components.stack.blueprint import Blueprint, blueprint
@@ -147,6 +147,8 @@ def _dns(settings: Settings, plan: Blueprint) -> Iterator[str]:
         yield f"none; on each machine in /etc/hosts: {plan.outputs['hostsEntry']}"
     elif settings.public_url.address is not None:
         yield "none: publicUrl has an address"
+    elif is_loopback_name(settings.public_url.host):
+        yield f"none: {settings.public_url.host} is the browser's own machine, so only browsers on the Docker host reach it"
     else:
         yield f"none made (dnsZone is not set): {settings.public_url.host} must lead to the Docker host"
 

@@ -98,7 +98,9 @@ def initialise(stack_state: StackState, cli: Path, environ: Mapping[str, str]) -
         check=False,
     )
     if run.returncode:
-        raise OpsError(f"cannot make stack {stack_state.stack!r} in {DIRECTORY}/state: {run.stdout.strip()}")
+        raise OpsError(
+            f"cannot make stack {stack_state.stack!r} in {DIRECTORY}/state: {run.stdout.strip().removeprefix('error: ')}"
+        )
     local_copy.write_copy(stack_state, {**content, SALT: stackfile.read(salted)[SALT]})
     shutil.rmtree(scratch)
 

@@ -16,7 +16,11 @@ from ops.project.state import StackState
 
 
 def with_fixes(
-    error: SettingsError, stack_state: StackState, tracked: Mapping[str, Any], judged: Mapping[str, Any] | None = None
+    error: SettingsError,
+    stack_state: StackState,
+    tracked: Mapping[str, Any],
+    judged: Mapping[str, Any] | None = None,
+    note: str = "",
 ) -> SettingsError:
     """The same problems with the fixes that work for this stack.
 
@@ -25,6 +29,7 @@ def with_fixes(
         stack_state: where the stack is.
         tracked: content of its tracked file.
         judged: content of the copy, where that was judged.
+        note: what else to know, as the last line.
     """
     if not stack_state.embedded:
         return error
@@ -54,7 +59,7 @@ def with_fixes(
         place = names.get(full, full) + problem.key.removeprefix(key)
         return f"in {stack_state.tracked.name}: {place}: {scalars.scalar(problem.example or 'VALUE')}"
 
-    return SettingsError(error.stack, error.project, error.problems, fix)
+    return SettingsError(error.stack, error.project, error.problems, fix, note)
 
 
 def config_words(stack_state: StackState, words: Sequence[str]) -> str:

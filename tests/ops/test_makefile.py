@@ -57,6 +57,18 @@ def test_plan_is_of_all_stacks_with_a_line_between_unless_one_is_named(called: C
 
 
 @needs_make
+def test_a_stack_that_is_refused_hides_no_other_plan_and_the_code_tells(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("""#!/bin/sh\nshift 2\necho "$2"\n[ "$2" != --stack=dev ] || exit 3\n""")
+    python.chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        _make("plan", f"PYTHON={python}")
+    assert stackfile.stacks()[0] == "dev", "the one that is refused is not the last"
+    assert error.value.stdout == "\n".join(f"--stack={stack}\n" for stack in stackfile.stacks())
+    assert "Error 3" in error.value.stderr
+
+
+@needs_make
 def test_the_tests_are_run_whole_or_by_tier(called: Callable[..., str]) -> None:
     default = called("test", "TIER=default", "ARGS=-x")
     assert default.startswith("[dev][--args][--][python][-m][pytest][-rs][--numprocesses=auto]")

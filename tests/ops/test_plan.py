@@ -177,7 +177,19 @@ def test_a_secret_that_was_set_on_this_machine_alone_counts_as_present(project: 
     run = project.ops("plan", "--stack", "mq", "--full")
     assert run.returncode == 0, run.stderr
     assert "another" not in run.stdout, "all else is the tracked file's"
-    assert "what make config set on this machine is not in it: rabbitUsername (.local/Pulumi.mq.yaml)" in run.stdout
+    own = "make up STACK=mq also takes what make config set or removed on this machine: rabbitUsername (.local/Pulumi.mq.yaml)"
+    assert own in " ".join(run.stdout.split())
+    project.stack("mq", "config:\n  httpPort: 70000\n")
+    refused = project.ops("plan", "--stack", "mq")
+    assert refused.returncode == 1
+    assert "Pulumi.mq.yaml alone; make up STACK=mq also takes what make config set" in refused.stderr.splitlines()[-1]
+
+
+def test_localhost_needs_no_name_anywhere_and_is_told_from_a_public_name(shared: Project) -> None:
+    shared.stack("loop", "config:\n  publicUrl: https://localhost:18443\n  dockerHostAddress: 192.0.2.10\n")
+    run = shared.ops("plan", "--stack", "loop")
+    assert "none: localhost is the browser's own machine, so only browsers on the Docker host" in run.stdout
+    assert "must lead to the Docker host" not in run.stdout
 
 
 def test_warnings_of_a_json_plan_go_to_stderr(shared: Project) -> None:

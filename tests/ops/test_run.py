@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from ops import preflight
+from ops import preflight, run
 from ops.project import engine, stackfile
 from tests.ops import played
 from tests.ops.cli import Ops, calls, config, docker, free_port, must_up
@@ -301,13 +302,25 @@ def test_one_output_alone_is_asked_for_by_its_name(ready: Project, ops: Ops) -> 
     assert "--show-secrets" in calls(ready)[-1]["words"]
 
 
-def test_an_output_that_is_none_or_secret_is_told_with_the_command_that_shows_it(ready: Project, ops: Ops) -> None:
+def test_an_output_that_is_none_or_secret_is_told_with_the_command_that_shows_it(
+    ready: Project, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
     must_up(ops)
     message = one_line_error(ops("outputs", "hostEntry"))
     assert "did you mean hostsEntry? outputs: caCertificate, hostsEntry, publicUrl" in message
+    monkeypatch.setenv("NO_OUTPUT", "hostsEntry")
+    message = one_line_error(ops("outputs", "hostsEntry"))
+    assert (
+        "is for a local name alone. Its URL is https://x.invalid: the name of a public one gets a DNS record" in message
+    )
     secret = ops("outputs", "credentials")
     assert secret.stdout == "[secret]\n"
     assert "make outputs NAME=credentials SHOW_SECRETS=1" in secret.stderr
+
+
+def test_what_the_cli_says_of_a_failure_is_repeated_without_a_second_error_before_it() -> None:
+    failed = subprocess.CompletedProcess([], 255, stdout="", stderr="warning: slow\nerror: no such stack\n")
+    assert run._first_error(failed) == "no such stack"
 
 
 def test_destroy_of_a_backend_of_the_operators_own_wants_a_yes_too(
