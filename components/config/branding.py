@@ -13,6 +13,7 @@ The directory may hold:
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import stat
@@ -105,7 +106,10 @@ def read(directory: str) -> Branding:
     try:
         if not _is_directory(root):
             raise Unusable([Fault("a directory that exists, its path from the project's directory on")])
-        faults = list(_unexpected_entries(root)) or list(_unusable_files(root))
+        faults = list(_unexpected_entries(root))
+        if faults and not _in_project(root):  # a directory of something else, whose files are not to be touched
+            faults = [dataclasses.replace(fault, name=None) for fault in faults]
+        faults = faults or list(_unusable_files(root))
         if faults:
             raise Unusable(faults)
         files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
@@ -123,6 +127,11 @@ def _is_directory(path: Path) -> bool:
         return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a name with a null byte
         return False
+
+
+def _in_project(path: Path) -> bool:
+    """Whether it lies below the project's directory, which relative paths begin at."""
+    return path.resolve().is_relative_to(Path.cwd().resolve())
 
 
 def _unexpected_entries(root: Path) -> Iterator[Fault]:

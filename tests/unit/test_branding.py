@@ -96,12 +96,28 @@ def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ({"manifest.json": "["}, "manifest.json"),
     ],
 )
-def test_the_fix_names_the_file_to_change(tmp_path: Path, files: dict[str, str | bytes], step: str) -> None:
+def test_the_fix_names_the_file_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str | bytes], step: str
+) -> None:
     directory = place(tmp_path, files)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError) as refused:
         load(brandingDir=directory)
     assert [shlex.split(problem.step) for problem in refused.value.problems] == [["change", f"{directory}/{step}"]]
     assert f"fix:     {refused.value.problems[0].step}" in str(refused.value)
+
+
+def test_files_of_a_directory_outside_the_project_that_is_none_of_ours_are_not_to_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(tmp_path / "etc", {"adduser.conf": "x", "fonts/fonts.conf": "x", "apt/sources.list": "x"})
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    for directory in (str(tmp_path / "etc"), "../etc"):
+        with pytest.raises(SettingsError) as refused:
+            load(brandingDir=directory)
+        assert [problem.step for problem in refused.value.problems] == ["", ""]
+        assert str(refused.value).endswith("set brandingDir DIRECTORY")
 
 
 @pytest.mark.parametrize(("directory", "fix"), [("nowhere", "set brandingDir DIRECTORY"), ("none", "rm brandingDir")])

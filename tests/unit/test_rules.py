@@ -356,6 +356,26 @@ def test_warnings(values: dict[str, str], words: list[str]) -> None:
         assert word in warning
 
 
+def test_a_docker_host_without_tls_that_others_can_listen_to_is_warned_of() -> None:
+    for url, options, warned in (
+        ("tcp://192.0.2.9:2375", {}, True),
+        ("tcp://[2001:db8::9]:2375", {}, True),
+        ("tcp://box:2375", {"registry_auth": []}, True),
+        ("tcp://box:2376", {"cert_path": "/certs"}, False),
+        ("tcp://box:2376", {"ca_material": "ca", "cert_material": "c", "key_material": "k"}, False),
+        ("tcp://box:2375", {"context": "far"}, False),
+        ("tcp://127.0.0.1:2375", {}, False),
+        ("tcp://[::1]:2375", {}, False),
+        ("tcp://localhost:2375", {}, False),
+        ("ssh://me@box", {}, False),
+        ("unix:///var/run/docker.sock", {}, False),
+    ):
+        settings = dataclasses.replace(load(**LAN), docker_url=url, docker=options)
+        found = [one for one in rules.warnings(settings) if one.startswith("docker:host")]
+        assert bool(found) == warned, (url, options, found)
+        assert not found or f"{url} has no TLS" in found[0]
+
+
 def test_every_warning_names_a_key() -> None:
     for _, values, _ in WITH_WARNINGS:
         for warning in rules.warnings(load(**values)):

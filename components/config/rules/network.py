@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from components.config.addresses import PublicUrl
+from components.config.addresses import PublicUrl, is_loopback_name, parse_ip
 from components.config.checks.text import meant
 from components.config.keys import KEYS
 from components.config.ports import HeldPort, held_ports, is_usable
@@ -171,9 +171,29 @@ def _bound(settings: Settings) -> Iterator[str]:
                 )
 
 
+def _docker_in_clear(settings: Settings) -> Iterator[str]:
+    url, options = settings.docker_url, settings.docker
+    if not isinstance(url, str) or not url.startswith("tcp://") or options.get("context"):
+        return
+    host = url.removeprefix("tcp://").rpartition(":")[0].strip("[]").lower()
+    address = parse_ip(host)
+    local = is_loopback_name(host) if address is None else address.is_loopback
+    if not local and not any(options.get(name) for name in ("cert_path", "ca_material", "cert_material")):
+        yield (
+            f"docker:host {url} has no TLS (docker:certPath, or docker:caMaterial, certMaterial and keyMaterial): passwords "
+            f"cross the network readable, and who reaches that port is root there; ssh://USER@{host} needs no open port"
+        )
+
+
 RULES: Final[tuple[Callable[[Settings], Iterator[Problem]], ...]] = (
     _collisions,
     _advertised_twice,
     _public_at_plain_http,
 )
-WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (_public_port, _advertised, _discarded, _bound)
+WARNINGS: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
+    _public_port,
+    _advertised,
+    _discarded,
+    _bound,
+    _docker_in_clear,
+)
