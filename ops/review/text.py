@@ -16,6 +16,8 @@ from ops.review.difference import CHANGED, Change
 Style = Callable[[str], str]
 _LONGEST = 400
 _MARKUP = {ord(char): f"&#{ord(char)};" for char in "\\`*_{}[]<>#|~@&$"}
+_MARKUP |= {ord(char): f"&#{ord(char)};&#8203;" for char in "@#"}
+"""GitHub looks for mentions in what the entities have become: a space without width keeps name and number apart."""
 _MARKUP_THERE = re.compile(r":(?=\S)|(?<=www)\.|^[-+=]|(?<=^\d)[.)]", re.IGNORECASE)
 """What is markup by its place alone."""
 

@@ -328,6 +328,7 @@ def test_no_name_or_value_becomes_markup_or_a_line(hostile: str) -> None:
     for mark in ("<", "@", "[", "www.", "://", "\x1b", "\u202e", "$("):
         assert mark not in outside, shown
     assert not re.search(r"\*\*bold|(?<!&)#\d", outside)
+    assert not re.search(r"[@#]\w", html.unescape(outside)), "a mention by GitHub's second look"
 
 
 def _harmless() -> dict[str, Any]:
