@@ -72,17 +72,17 @@ class Misread:
     fix: str
     switch: str = ""
 
-    def message(self, *, shown: bool, switch: bool = False) -> str:
+    def message(self, *, shown: bool, meant: str = "") -> str:
         """Reason and fix.
 
         Args:
             shown: the scalar may be repeated.
-            switch: its key is `true` or `false`, so the word for it is what was meant.
+            meant: what to write where its key takes it in quotes no more than without.
         """
         shown = shown and self.written != "" and self.written.isprintable() and len(self.written) <= _SHOWN
         what = self.written if shown else "a value"
         quoted = quoted_scalar(self.written) if shown else "it in double quotes"
-        return f"{what} {self.reason}: write {(switch and self.switch) or self.fix.format(quoted)}"
+        return f"{what} {self.reason}: write {meant or self.fix.format(quoted)}"
 
 
 def misread(text: str, *, loader: Any, strict: bool = True) -> Iterator[Misread]:
@@ -161,6 +161,16 @@ def _plain_problem(text: str, *, strict: bool) -> tuple[str, str] | None:
     if strict and _NO_TEXT_ELSEWHERE.fullmatch(text):
         return "is no text for some readers of YAML and text for the engine", "{}"
     return None
+
+
+def decimal(text: str) -> str:
+    """The whole number that a person means by `0x1F90`, `0o17500`, `8_000` or `8e3`, in digits alone; empty for none."""
+    bare = text.replace("_", "")
+    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,8}|0[oO][0-7]{1,10}|0[bB][01]{1,30}|[1-9][0-9]{0,9}", bare):
+        return str(int(bare, 0))
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?([eE]\+?[0-9])?", bare) and float(bare).is_integer():
+        return str(int(float(bare)))
+    return ""
 
 
 def quoted_scalar(text: str) -> str:

@@ -21,7 +21,9 @@ try:
 except ImportError:  # PyYAML without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
-from components.config.checks import boolean
+from components.config.checks import Invalid, boolean
+from components.config.checks.text import meant
+from components.config.declare import Key
 from components.config.keys import KEYS
 from components.config.problems import visible
 from components.config.secret import ENCRYPTED, ENCRYPTED_URL
@@ -226,10 +228,23 @@ def _check_scalars(path: Path, text: str) -> None:
         known = KEYS.get(one.key.rpartition(":")[2])
         # A key that nobody knows may be a misspelt secret.
         shown = known is not None and not known.secret
-        switch = known is not None and known.check is boolean
-        lines.append(f"{_shown(path)}:{one.line}: {one.message(shown=shown, switch=switch)}")
+        instead = _written_instead(known, one) if known is not None and shown else ""
+        lines.append(f"{_shown(path)}:{one.line}: {one.message(shown=shown, meant=instead)}")
     if lines:
         raise OpsError("\n".join(lines))
+
+
+def _written_instead(key: Key, one: scalars.Misread) -> str:
+    """What to write instead of a scalar that its key would refuse in quotes, too; empty where quotes are the fix."""
+    if key.check is boolean and one.switch:
+        return one.switch
+    if key.structured or one.fix != "{}":
+        return ""
+    try:
+        key.check(one.written)
+    except Invalid as refused:
+        return meant(key.check, filter(None, [scalars.decimal(one.written)])) or refused.allowed
+    return ""
 
 
 def _shown(path: Path) -> str:

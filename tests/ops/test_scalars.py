@@ -64,8 +64,31 @@ def test_what_the_refusal_proposes_can_be_typed_as_it_stands(tmp_path: Path) -> 
 def test_a_word_that_is_a_truth_value_elsewhere_is_answered_with_it(tmp_path: Path, written: str, meant: str) -> None:
     with pytest.raises(OpsError, match=f"write {meant}$"):
         config(tmp_path, f"config:\n  enableGuests: {written}\n")
-    with pytest.raises(OpsError, match=f'write "{written}"$'):  # restartPolicy has a `no` of its own
+    own = '"no"$' if written == "no" else "no, on-failure,"  # restartPolicy has a `no` of its own
+    with pytest.raises(OpsError, match=f"write {own}"):
         config(tmp_path, f"config:\n  restartPolicy: {written}\n")
+
+
+def test_the_fix_of_an_odd_number_is_one_that_its_key_takes(tmp_path: Path) -> None:
+    a_port = "a whole number from 1 to 65535"
+    for key, written, fix in (
+        ("httpsPort", "0x20FB", "8443"),
+        ("httpsPort", "0o20373", "8443"),
+        ("httpsPort", "18_000", "18000"),
+        ("httpsPort", "1e4", "10000"),
+        ("httpsPort", "8443.0", "8443"),
+        ("httpsPort", "3:20", a_port),
+        ("httpsPort", "1e9", a_port),
+        ("httpsPort", "1.5", a_port),
+        ("httpsPort", "08443", '"08443"'),
+        ("conferenceTimeout", "1_0", "10"),
+        ("dnsTtl", "1e3", "1000"),
+        ("enableGuests", "0x2", "true or false"),
+        ("jwtAppId", "0x10", '"0x10"'),
+    ):
+        with pytest.raises(OpsError) as refused:
+            config(tmp_path, f"config:\n  {key}: {written}\n")
+        assert f": write {fix}" in str(refused.value), (key, written)
 
 
 @pytest.mark.parametrize("tag", ["!!omap", "!!set", "!own"])
