@@ -7,6 +7,7 @@ judges it (`preflight`, `components.config`).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -49,7 +50,7 @@ def run(stack: str, *, without_state: bool) -> int:
     """`python -m ops ready`: 0, or 1 with every obstacle on stderr. Raises OpsError for no such stack or a broken file."""
     export, open_environment = (None, None) if without_state else (exported, opened)
     obstacles = find_obstacles(stack, stackfile.ROOT, os.environ, export, open_environment, found=installed())
-    obstacles = obstacles or broken_rules(stack, stackfile.ROOT)
+    obstacles = obstacles or broken_rules(stack, stackfile.ROOT, open_environment)
     for one in obstacles:
         print(f"error: {one}", file=sys.stderr)
     if not obstacles:
@@ -104,16 +105,21 @@ def find_obstacles(
     return obstacles
 
 
-def broken_rules(stack: str, root: Path) -> list[str]:
+def broken_rules(stack: str, root: Path, opened: Opened | None = None) -> list[str]:
     """The mandatory rules (`policies`) that a stack which is sound otherwise breaks.
 
-    Of one with an `environment` the engine alone sees all values; there the pack is asked (docs/policies.md).
+    Args:
+        stack: its name.
+        root: the project's directory.
+        opened: as for `find_obstacles`.
     """
     from ops.plan import Source, policies, program
 
     source = Source.read(stack, root)
     if source.tracked.get("environment"):
-        return []
+        content = _with_environment(source.stack_state, source.tracked, opened)
+        config = stackfile.engine_config(content, stackfile.read_project(root))
+        source = dataclasses.replace(source, tracked=content, config=config)
     broken = policies.violations(source, program.plan(source, light=True))
     return policies.told(one for one in broken if policies.stopping([one]))
 

@@ -197,17 +197,32 @@ def test_a_backend_that_does_not_answer_is_an_obstacle_beside_the_others(root: P
     assert len(ready.find_obstacles("prod", root, CI, unreachable, found={**LOCKED, "stranger": "1"})) == 2
 
 
-def test_a_stack_that_breaks_a_mandatory_rule_is_not_ready(tmp_path: Path) -> None:
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A project with the program itself."""
     root = tmp_path / "project"
     root.mkdir()
     for name in ("__main__.py", "Pulumi.yaml"):
         shutil.copy(stackfile.ROOT / name, root)
     for name in ("components", "prosody"):
         (root / name).symlink_to(stackfile.ROOT / name)
-    (root / "Pulumi.prod.yaml").write_text(SOUND)
-    assert ready.broken_rules("prod", root) == []
-    (root / "Pulumi.prod.yaml").write_text(SOUND + "  videobackend:enableGuests: true\n")
-    (message,) = ready.broken_rules("prod", root)
+    return root
+
+
+def test_a_stack_that_breaks_a_mandatory_rule_is_not_ready(program: Path) -> None:
+    (program / "Pulumi.prod.yaml").write_text(SOUND)
+    assert ready.broken_rules("prod", program) == []
+    (program / "Pulumi.prod.yaml").write_text(SOUND + "  videobackend:enableGuests: true\n")
+    (message,) = ready.broken_rules("prod", program)
+    assert message.startswith("sign-in (mandatory)")
+
+
+def test_a_stack_that_opens_an_environment_keeps_the_same_rules(program: Path) -> None:
+    (program / "Pulumi.prod.yaml").write_text(ENVIRONMENT)
+    config = _opened()
+    assert ready.broken_rules("prod", program, lambda _: config) == []
+    config["videobackend:enableGuests"] = {"value": "true", "secret": False}
+    (message,) = ready.broken_rules("prod", program, lambda _: config)
     assert message.startswith("sign-in (mandatory)")
 
 
@@ -226,9 +241,7 @@ ENVIRONMENT: Final = f"encryptionsalt: {SALT}\nenvironment: [video/prod]\n"
 def test_a_stack_that_opens_an_environment_is_judged_by_what_the_engine_finds_there(
     root: Path, changed: Mapping[str, str | None], words: list[str]
 ) -> None:
-    lines = (line.strip().split(": ", 1) for line in SOUND.partition("config:\n")[2].splitlines())
-    config: dict[str, Any] = {key: {"value": value, "secret": False} for key, value in lines}
-    config["videobackend:jwtAppSecret"] = {"secret": True}
+    config = _opened()
     for key, value in changed.items():
         config.pop(key)
         if value:
@@ -238,6 +251,13 @@ def test_a_stack_that_opens_an_environment_is_judged_by_what_the_engine_finds_th
     with_packages = {**LOCKED, **_dns_packages()}
     found = ready.find_obstacles("prod", root, CI, lambda _: state, lambda _: config, found=with_packages)
     assert [word in one for one, word in zip(found, words, strict=True)] == [True] * len(words)
+
+
+def _opened() -> dict[str, Any]:
+    """The sound stack's configuration with a secret, as the engine hands it over."""
+    lines = (line.strip().split(": ", 1) for line in SOUND.partition("config:\n")[2].splitlines())
+    config: dict[str, Any] = {key: {"value": value, "secret": False} for key, value in lines}
+    return {**config, "videobackend:jwtAppSecret": {"secret": True}}
 
 
 def _dns_packages() -> dict[str, str]:
