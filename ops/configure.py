@@ -74,7 +74,11 @@ def config(stack: str, arguments: Sequence[str]) -> int:
         engine.initialise(stack_state, cli, os.environ)
         where += ["--config-file", str(stack_state.config_file)]
     before = stack_state.config_file.read_bytes()
-    known = _problems(stackfile.read(stack_state.config_file), project)
+    content = stackfile.read(stack_state.config_file)
+    known, was = _problems(content, project), stackfile.namespaced(content, project)
+    removed = stackfile.full_key(arguments[1], project) if len(arguments) == 2 and arguments[0] == "rm" else ""
+    if removed and removed not in was:
+        raise OpsError(_nothing_to_remove(stack_state, arguments[1], removed, project))
     code = run.call_cli(stack_state, cli, ["config", *where, *arguments], typed=value)
     if code or not arguments or arguments[0] not in _CHANGING:
         return code
@@ -83,8 +87,49 @@ def config(stack: str, arguments: Sequence[str]) -> int:
     if new:
         stack_state.config_file.write_bytes(before)
     _refuse(new, stack_state)
-    _say_kept(stack_state, content)
+    if removed and stack_state.embedded:
+        content = _fall_back(stack_state, removed, was[removed], content, project)
+    _say_kept(stack_state, content, "changed" if removed else "kept")
     return code
+
+
+def _nothing_to_remove(stack_state: StackState, typed: str, key: str, project: str) -> str:
+    """Why a `config rm` has nothing to do."""
+    tracked = stackfile.namespaced(stackfile.read(stack_state.tracked), project)
+    if key in tracked:
+        return f"nothing was removed: {visible(typed)} is removed here already; {_way_back(stack_state, key, tracked[key])}"
+    return f"nothing was removed: {visible(typed)} is not set for stack {stack_state.stack!r}"
+
+
+def _way_back(stack_state: StackState, key: str, tracked: Any) -> str:
+    """How the tracked file's value of a key comes back that was removed on this machine."""
+    project = str(stackfile.read_project(stack_state.root)["name"])
+    name = key.removeprefix(f"{project}:")
+    known = KEYS.get(name)
+    value = str(tracked).lower() if isinstance(tracked, bool) else str(tracked)
+    # A secret shows nowhere, neither one that stands in the file in plain text nor one within a URL.
+    shown = known is not None and isinstance(tracked, str | int | float) and "@" not in value
+    words = ["set", "--secret", name] if known and known.secret else ["set", name, value if shown else "VALUE"]
+    where = f"{stack_state.tracked.name} still sets it"
+    return f"{where}, and counts here again after: {fixes.config_words(stack_state, words)}"
+
+
+def _fall_back(stack_state: StackState, key: str, was: Any, content: dict[str, Any], project: str) -> dict[str, Any]:
+    """After a `config rm`: what was set on this machine alone gives way to the tracked file's value.
+
+    Returns the content of the copy. A value of the tracked file itself is removed on this machine, which is said.
+    """
+    tracked = stackfile.namespaced(stackfile.read(stack_state.tracked), project)
+    name = visible(key.removeprefix(f"{project}:"))
+    if key not in tracked:
+        return content
+    if local_copy.same(was, tracked[key]):
+        print(f"{name} is removed on this machine only: {_way_back(stack_state, key, tracked[key])}", flush=True)
+        return content
+    content = {**content, "config": {**stackfile.namespaced(content, project), key: tracked[key]}}
+    prepare.write_copy(stack_state, content, ())
+    print(f"{name} comes from {stack_state.tracked.name} again", flush=True)
+    return content
 
 
 def _sound_value(assignment: Assignment, stack_state: StackState, project: str) -> str | None:
@@ -151,7 +196,7 @@ def _one_line(problem: Problem, stack_state: StackState) -> str:
     return f"{head} {'; '.join(parts)}"
 
 
-def _say_kept(stack_state: StackState, content: Mapping[str, Any]) -> None:
+def _say_kept(stack_state: StackState, content: Mapping[str, Any], done: str) -> None:
     """Where the value is, and whether the configuration is sound with it."""
     refused = None
     if not content.get("environment"):  # whose values only the engine sees
@@ -163,6 +208,6 @@ def _say_kept(stack_state: StackState, content: Mapping[str, Any]) -> None:
         up = fixes.make(stack_state.stack, "up")
         then = "with it there is more to set before" if refused else f"{up} applies it"
         then += f" {up}" if refused else ""
-        print(f"kept in {DIRECTORY}/{stack_state.config_file.name}, on this machine only; {then}", flush=True)
+        print(f"{done} in {DIRECTORY}/{stack_state.config_file.name}, on this machine only; {then}", flush=True)
     for problem in refused.problems if refused else ():
         print(f"warning: {_one_line(problem, stack_state)}", file=sys.stderr)

@@ -41,6 +41,10 @@ elif words[0] == "config" and "set-all" in words:
     path = Path(words[words.index("--config-file") + 1])
     lines = "".join("  videobackend:" + word.replace("=", ": ") + "\\n" for word in words if "=" in word)
     path.write_text(path.read_text().replace("config:\\n", "config:\\n" + lines))
+elif words[0] == "config" and "rm" in words:
+    path = Path(words[words.index("--config-file") + 1])
+    gone = ("  " + words[-1] + ":", "  videobackend:" + words[-1] + ":")
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith(gone)))
 elif words[:2] == ["stack", "export"]:
     sys.exit("error: no stack named")
 elif words[:3] == ["stack", "output", "credentials"]:

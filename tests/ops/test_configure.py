@@ -78,3 +78,30 @@ def test_a_stack_with_a_backend_of_its_own_is_told_in_pulumis_own_words(
     message = one_line_error(ops("config", "set", "httpPort", "80000"))
     assert "pulumi config --stack dev set httpPort VALUE" in message
     assert not calls(ready)
+
+
+def test_what_was_set_here_alone_gives_way_to_the_tracked_value_and_what_is_none_is_not_removed(
+    ready: Project, ops: Ops
+) -> None:
+    assert "nothing was removed: nosuch is not set for stack 'dev'" in one_line_error(ops("config", "rm", "nosuch"))
+    ready.stack("dev", (ready.root / "Pulumi.dev.yaml").read_text() + "  logMaxSize: 5m\n")
+    copy = ready.root / ".local" / "Pulumi.dev.yaml"
+    assert ops("config", "set-all", "--plaintext", "timeZone=Europe/Paris").returncode == 0
+    kept = copy.read_text()
+    copy.write_text(kept.replace("5m", "9m"))
+    assert "9m" in copy.read_text()
+    back = ops("config", "rm", "logMaxSize")
+    assert "logMaxSize comes from Pulumi.dev.yaml again" in back.stdout, back.stderr
+    assert sorted(copy.read_text().splitlines()) == sorted(kept.splitlines())
+    gone = ops("config", "rm", "logMaxSize")
+    again = "make config ARGS='set logMaxSize 5m'"
+    assert (
+        f"removed on this machine only: Pulumi.dev.yaml still sets it, and counts here again after: {again}"
+        in gone.stdout
+    )
+    assert "logMaxSize" not in copy.read_text()
+    assert again in one_line_error(ops("config", "rm", "logMaxSize"))
+    ready.stack("dev", (ready.root / "Pulumi.dev.yaml").read_text() + f"  jwtAppSecret: {SECRET}\n")
+    secret = ops("config", "rm", "jwtAppSecret")
+    assert "after: make config ARGS='set --secret jwtAppSecret'" in secret.stdout
+    assert SECRET not in secret.stdout + secret.stderr
