@@ -143,6 +143,11 @@ def check(path: Path, content: Mapping[str, Any], project: str) -> None:
             )
     names: dict[str, str] = {}
     for name, value in (content.get("config") or {}).items():
+        if isinstance(value, dict) and name in (project, "docker", "cloudflare"):
+            keys = ", ".join(visible(f"{name}:{key}") for key in value) or f"{name}:KEY"
+            raise OpsError(
+                f"{_shown(path)}: {name} is a namespace and no key: write {keys} below config, each on one line"
+            )
         if str(name) != full_key(str(name), project) and ":" in str(name):
             new = visible(full_key(str(name), project))
             raise OpsError(f"{_shown(path)}: {visible(str(name))} is the old form of {new}: write {new} in its place")

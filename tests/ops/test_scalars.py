@@ -91,6 +91,13 @@ def test_the_fix_of_an_odd_number_is_one_that_its_key_takes(tmp_path: Path) -> N
         assert f": write {fix}" in str(refused.value), (key, written)
 
 
+def test_keys_below_their_namespace_are_told_to_stand_on_one_line(tmp_path: Path) -> None:
+    for name in ("videobackend", "docker", "cloudflare"):
+        content = {"config": {name: {"one": "x", "two": "y"}}}
+        with pytest.raises(OpsError, match=f"write {name}:one, {name}:two below config, each on one line"):
+            stackfile.check(tmp_path / "Pulumi.dev.yaml", content, "videobackend")
+
+
 @pytest.mark.parametrize("tag", ["!!omap", "!!set", "!own"])
 def test_a_list_or_map_with_a_tag_is_refused_with_its_line(tmp_path: Path, tag: str) -> None:
     with pytest.raises(OpsError, match=r"^Pulumi\.dev\.yaml:2: a value has a tag .*: write it without the tag$"):

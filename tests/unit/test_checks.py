@@ -44,6 +44,14 @@ def test_a_bad_value_is_refused_with_what_is_allowed() -> None:
     each(rows(BAD), check)
 
 
+def test_a_variable_in_a_url_is_told_to_be_none() -> None:
+    for name in ("publicUrl", "videoServiceUrl", "keycloakUrl", "rabbitUrl", "letsencryptAcmeServer", "embeddedBy"):
+        for text in ("https://video.zz:${HTTPS_PORT}", "https://${HOST}", "https://$(hostname)"):
+            with pytest.raises(Invalid) as refused:
+                KEYS[name].check(text)
+            assert "no variables here" in refused.value.allowed, (name, text)
+
+
 def test_a_machine_without_a_zone_list_takes_the_same_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """The images' list decides, and not that of the machine that happens to check."""
     monkeypatch.setattr(zoneinfo, "ZoneInfo", no_zone)

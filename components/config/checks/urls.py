@@ -43,6 +43,8 @@ def split_url(text: str, allowed: str) -> tuple[SplitResult, int | None]:
         raise Invalid(f"{allowed}; no user name or password", given="a URL with credentials")
     if CONTROL.search(text) or any(char.isspace() for char in text):
         raise Invalid(allowed)
+    if "${" in text or "$(" in text:
+        raise Invalid(f"{allowed}; no variables here: nothing replaces them")
     try:
         url = urlsplit(text)
         url_port = url.port
