@@ -57,6 +57,8 @@ def prepare_up(stack_state: StackState, command: str) -> Prepared:
         reason = f"{stack_state.tracked.name} has an environment, whose values only the engine sees"
         return Prepared(None, DockerCli((), reason))
     here = [one for one in (local_copy.detected_values(stack_state).get(ADDRESS), preflight.lan_address()) if one]
+    # Three times, as each finding needs sound settings and changes them: whether a Docker host is given comes before the
+    # look for one, and whether that host is this machine before the look for its address. What was found is judged last.
     settings = preflight.check_all(stack_state, tracked, content, own=command == "up", found=here)
     if stack_state.embedded:
         content = _with_docker_host(stack_state, content)

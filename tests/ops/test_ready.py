@@ -189,6 +189,19 @@ def test_in_ci_a_stack_needs_a_backend_of_its_own(root: Path) -> None:
     assert "PULUMI_BACKEND_URL" in message
 
 
+def test_in_ci_each_fix_is_plain_pulumis_also_before_the_backend_is_named(root: Path) -> None:
+    unencrypted = SOUND.removeprefix(f"encryptionsalt: {SALT}\n")
+    wrong = (
+        unencrypted.replace("httpPort: 80", "httpPort: 80000") + "  videobackend:jwtAppSecret: visible-in-the-file\n"
+    )
+    message = "\n".join(obstacles(root, wrong, environ={"CI": "true"}, state=None))
+    assert "pulumi config --stack prod set httpPort" in message
+    assert "pulumi config --stack prod set --secret jwtAppSecret" in message
+    assert "make config" not in message
+    here = "\n".join(obstacles(root, wrong, environ={}, state=None))
+    assert "make config STACK=prod ARGS='set --secret jwtAppSecret'" in here
+
+
 def test_a_backend_that_does_not_answer_is_an_obstacle_beside_the_others(root: Path) -> None:
     def unreachable(_: object) -> Mapping[str, Any]:
         raise OpsError("the backend does not hand out the state")
