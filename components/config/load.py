@@ -18,6 +18,7 @@ from components.config.checks.text import is_off
 from components.config.declare import Key
 from components.config.environment import refusal
 from components.config.keys import KEYS, nearest
+from components.config.masking import masked
 from components.config.problems import Problem, SettingsError, shell
 from components.config.rejected import REJECTED
 from components.config.secret import ENCRYPTED, HIDDEN, Secret
@@ -234,7 +235,7 @@ def _plain_text(text: str) -> str:
 def _misplaced(values: Mapping[str, str], secret_keys: Collection[str]) -> list[Problem]:
     """Keys of the project that do not exist, and secrets in plain text."""
     plain = [key.name for key in KEYS.values() if key.secret and key.name not in secret_keys and values.get(key.name)]
-    unknown = [_unknown(name) for name in sorted(values) if name not in KEYS]
+    unknown = [_unknown(name, values, secret_keys) for name in sorted(values) if name not in KEYS]
     return unknown + [providers.plain_text(name) for name in plain]
 
 
@@ -244,8 +245,22 @@ def _no_public_url(stack: str) -> Problem:
     return Problem("publicUrl", None, "https://HOST or https://HOST:PORT", example="https://HOST", reason=reason)
 
 
-def _unknown(name: str) -> Problem:
-    """The problem of a key that does not exist, with the nearest one that does."""
+def _unknown(name: str, values: Mapping[str, str], secret_keys: Collection[str]) -> Problem:
+    """The problem of a key that does not exist, with the nearest one that does, which keeps the value where it takes it."""
     meant = nearest(name)
     hint = f"did you mean {meant}?" if meant else "see docs/settings.md for the list of keys"
-    return Problem(name, None, reason=f"no such key; {hint}", remove=True)
+    renamed = meant if meant and name not in secret_keys and _takes(meant, values, values[name]) else ""
+    example = values[name] if renamed else ""
+    return Problem(name, None, example=example, reason=f"no such key; {hint}", remove=True, renamed=renamed)
+
+
+def _takes(name: str, values: Mapping[str, str], text: str) -> bool:
+    """Whether a key that is not set yet, and no secret, could have this value."""
+    key = KEYS[name]
+    if name in values or key.secret or key.structured or not isinstance(text, str) or not text or masked(text) != text:
+        return False
+    try:
+        key.check(_plain_text(text))
+    except Invalid:
+        return False
+    return True

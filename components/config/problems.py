@@ -27,6 +27,7 @@ class Problem:
         path: the key is a path into a value, such as `docker:registryAuth[0].password`.
         remove: the key has to go rather than change.
         reason: why it is a problem, where what is allowed does not say it.
+        renamed: the key that it should have been, which takes the value as it stands; with `remove`.
         step: what to do instead, where the fault is not in the value of the key.
     """
 
@@ -39,6 +40,7 @@ class Problem:
     remove: bool = False
     reason: str = ""
     step: str = ""
+    renamed: str = ""
 
     def __post_init__(self) -> None:
         if self.given is not None:
@@ -55,6 +57,11 @@ class Problem:
         if self.secret:
             return ["set", "--secret", *path, *_positional(self.key)]
         return ["set", *path, *_positional(self.key, self.example or "VALUE")]
+
+    @property
+    def renaming_arguments(self) -> list[str]:
+        """Arguments of the second `pulumi config`, which gives the value to the key that was meant."""
+        return ["set", *_positional(self.renamed, self.example)]
 
 
 class SettingsError(Exception):
@@ -97,7 +104,10 @@ class SettingsError(Exception):
 
 def pulumi_command(problem: Problem, stack: str) -> str:
     """The command that fixes it, as an operator types it; or what else to do."""
-    return problem.step or shell(["pulumi", "config", "--stack", stack, *problem.config_arguments])
+    command = problem.step or shell(["pulumi", "config", "--stack", stack, *problem.config_arguments])
+    if problem.renamed:
+        command += " && " + shell(["pulumi", "config", "--stack", stack, *problem.renaming_arguments])
+    return command
 
 
 def shell(words: Sequence[str]) -> str:

@@ -47,6 +47,8 @@ def with_fixes(
         key = re.split(r"[.\[]", problem.key)[0] if problem.path else problem.key
         full = stackfile.full_key(key, error.project)
         command = config_command(stack_state.stack, problem.config_arguments)
+        if problem.renamed:
+            command += " && " + config_command(stack_state.stack, problem.renaming_arguments)
         if problem.secret:
             if full not in names or stackfile.has_secret(tracked["config"][names[full]]):
                 return command
@@ -55,7 +57,12 @@ def with_fixes(
         if full in local_keys or (problem.remove and full not in names):
             return command
         if problem.remove:
-            return f"remove {shell([problem.key])} from {stack_state.tracked.name}"
+            change = (
+                f"rename {shell([problem.key])} to {problem.renamed} in"
+                if problem.renamed
+                else f"remove {shell([problem.key])} from"
+            )
+            return f"{change} {stack_state.tracked.name}"
         place = names.get(full, full) + problem.key.removeprefix(key)
         return f"in {stack_state.tracked.name}: {place}: {scalars.scalar(problem.example or 'VALUE')}"
 

@@ -14,6 +14,7 @@ from ops.project.state import StackState
 
 HTTP_PORT = Problem("httpPort", None, "a port", example="8000")
 UNKNOWN = Problem("httpport", None, "no such key", remove=True)
+RENAMED = Problem("JVB_PORT", None, example="20100", remove=True, renamed="jvbPort")
 OWN_KEY = Problem("jwtAppSecret", None, "an encrypted value", secret=True)
 REGISTRY = Problem("docker:registryAuth[0].password", None, "an encrypted value", secret=True, path=True)
 ENCRYPTED = {"secure": "v1:abc"}
@@ -55,6 +56,16 @@ def _fixed(
             HTTP_PORT, {}, {}, "in Pulumi.a3.yaml: videobackend:httpPort: 8000", id="a missing one goes into the file"
         ),
         pytest.param(UNKNOWN, {"httpport": 1}, None, "remove httpport from Pulumi.a3.yaml", id="a key to remove there"),
+        pytest.param(
+            RENAMED, {"JVB_PORT": 1}, None, "rename JVB_PORT to jvbPort in Pulumi.a3.yaml", id="a key to rename there"
+        ),
+        pytest.param(
+            RENAMED,
+            {},
+            {"videobackend:JVB_PORT": 1},
+            "make config STACK=a3 ARGS='rm JVB_PORT' && make config STACK=a3 ARGS='set jvbPort 20100'",
+            id="a key to rename here",
+        ),
         pytest.param(
             UNKNOWN,
             {},

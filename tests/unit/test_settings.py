@@ -118,7 +118,7 @@ WRONG: dict[str, tuple[dict[str, str], str | None, str, str]] = {
         {"publicURL": "https://video.example.org"},
         None,
         "no such key; did you mean publicUrl?",
-        "pulumi config --stack dev rm publicURL",
+        "pulumi config --stack dev rm publicURL && pulumi config --stack dev set publicUrl https://video.example.org",
     ),
     "a host outside the zone": (
         {**DOMAIN, "dnsZone": "example.com"},
@@ -247,6 +247,17 @@ def test_an_unknown_key_is_answered_with_the_nearest(given: str, nearest: str) -
 @pytest.mark.parametrize("name", [name for name, key in KEYS.items() if key.env and key.env != name])
 def test_a_name_from_the_env_file_is_answered_with_its_key(name: str) -> None:
     assert problem({KEYS[name].env: "x"}).reason == f"no such key; did you mean {name}?"
+
+
+def test_a_misnamed_key_is_renamed_with_its_value_where_that_is_no_secret_and_fits() -> None:
+    for name, text, also in (
+        ("JVB_PORT", "20100", "set jvbPort 20100"),
+        ("TZ", "Europe/Paris", "set timeZone Europe/Paris"),
+        ("JVB_PORT", "port", ""),
+        ("JVB_AUTH_PASSWORD", "0123456789ab", ""),
+    ):
+        rest = f" && pulumi config --stack dev {also}" if also else ""
+        assert pulumi_command(problem({name: text}), "dev") == f"pulumi config --stack dev rm {name}{rest}"
 
 
 def test_a_key_like_no_other_is_answered_with_the_list() -> None:
