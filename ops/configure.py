@@ -83,7 +83,7 @@ def config(stack: str, arguments: Sequence[str]) -> int:
     if code or not arguments or arguments[0] not in _CHANGING:
         return code
     content = stackfile.read(stack_state.config_file)
-    new = [one for one in _problems(content, project) if one not in known]
+    new = [problem for problem in _problems(content, project) if problem not in known]
     if new:
         stack_state.config_file.write_bytes(before)
     _refuse(new, stack_state)

@@ -88,7 +88,7 @@ def _change(name: str, old: Stack | None, new: Stack | None) -> Change:
             kind,
             added=list(new["containers"]),
             details=about,
-            people=list(_open_doors({}, new)),
+            people=list(_less_guarded({}, new)),
             warnings_new=list(new["warnings"]),
             drawing=new["drawing"],
             rules_broken=_broken({}, new),
@@ -268,7 +268,7 @@ def _people(old: Stack, new: Stack, change: Change) -> Iterator[str]:
     for key, text in _SETTINGS.items():
         if any(key == one and new_value != "-" for one, _, new_value in change.settings):
             yield text
-    yield from _open_doors(old, new)
+    yield from _less_guarded(old, new)
 
 
 def _links(old: Stack, new: Stack, change: Change) -> Iterator[str]:
@@ -282,7 +282,7 @@ def _links(old: Stack, new: Stack, change: Change) -> Iterator[str]:
         )
 
 
-def _open_doors(old: Stack, new: Stack) -> Iterator[str]:
+def _less_guarded(old: Stack, new: Stack) -> Iterator[str]:
     """What is less guarded than before, or than a stack is by default."""
     now = new["outputs"]["facts"]
     before = old["outputs"]["facts"] if old else {}
