@@ -182,6 +182,20 @@ def test_colliding_ports_are_moved_to_ones_that_are_sound_and_free() -> None:
         assert load(**{**given, **dict(proposed)})
 
 
+def test_of_colliding_ports_the_one_of_publicurl_stays_or_is_proposed() -> None:
+    for public, http, https, key, example in (
+        (":9000", "9000", "9000", "httpPort", "8000"),
+        (":8000", "8000", "8000", "httpPort", "8001"),
+        ("", "443", "443", "httpPort", "80"),
+        ("", "80", "80", "httpsPort", "443"),
+    ):
+        given = {**LAN, "publicUrl": f"https://192.168.1.5{public}", "httpPort": http, "httpsPort": https}
+        with pytest.raises(SettingsError) as error:
+            load(**given)
+        assert [(one.key, one.example) for one in error.value.problems] == [(key, example)], given
+        assert rules.warnings(load(**{**given, key: example})) == []
+
+
 def test_every_missing_value_of_the_broker_is_named_with_its_command() -> None:
     with pytest.raises(SettingsError) as error:
         load(enableStatistics="true")

@@ -16,20 +16,24 @@ from components.config.rejected import RejectedValueUsed
 from components.config.settings import Settings
 from components.config.tables.ports import ALLOWED_FOR_MEDIA, LOWEST_FOR_WEBRTC
 
+_HTTPS: Final = 443
 _HTTP_CHALLENGE: Final = 80
 """Where Let's Encrypt connects to."""
 
 
 def _collisions(settings: Settings) -> Iterator[Problem]:
-    """Of two that collide, the one that was set has to move: the other has its default, which the operator never chose."""
-    held = list(_known_ports(settings))
+    """Of two that collide, the one that was set has to move: the other has its default, which the operator never chose.
+
+    But that of HTTPS stays where publicUrl has it.
+    """
+    held = sorted(_known_ports(settings), key=lambda port: not _is_public(port, settings))
     kept: list[HeldPort] = []
     moved: list[tuple[HeldPort, HeldPort]] = []
     for port in held:
         others = [one for one in kept if _collide(one, port)]
         if not others:
             kept.append(port)
-        elif _is_default(port) and not any(map(_is_default, others)):
+        elif _is_default(port) and not any(_is_default(one) or _is_public(one, settings) for one in others):
             kept = [*(one for one in kept if one not in others), port]
             moved += [(one, port) for one in others]
         else:
@@ -53,7 +57,12 @@ def _known_ports(settings: Settings) -> Iterator[HeldPort]:
 def _free(port: HeldPort, settings: Settings, taken: Sequence[HeldPort]) -> HeldPort:
     """The same at ports that the key takes and nobody has: its default, or the next ones."""
     length = port.last - port.first + 1
-    needed = [_HTTP_CHALLENGE] if port.key == "httpPort" and settings.tls_mode == "letsencrypt" else []
+    needed: list[int] = []
+    with contextlib.suppress(RejectedValueUsed):
+        if port.key == "httpPort" and (settings.tls_mode == "letsencrypt" or settings.public_url.port == _HTTPS):
+            needed = [_HTTP_CHALLENGE]
+        elif port.key == "httpsPort":
+            needed = [settings.public_url.port]
     starts = [*needed, int(KEYS[port.key].default.partition("-")[0]), *range(port.last + 1, 65537 - length)]
     for start in (*starts, *range(1024, port.first)):
         free = dataclasses.replace(port, first=start, last=start + length - 1)
@@ -61,6 +70,13 @@ def _free(port: HeldPort, settings: Settings, taken: Sequence[HeldPort]) -> Held
         if sound and not any(_collide(one, free) for one in taken):
             return free
     return port
+
+
+def _is_public(port: HeldPort, settings: Settings) -> bool:
+    """Whether it is the port that publicUrl has."""
+    with contextlib.suppress(RejectedValueUsed):
+        return port.key == "httpsPort" and port.first == settings.public_url.port
+    return False
 
 
 def _is_default(port: HeldPort) -> bool:
