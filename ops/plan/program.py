@@ -23,6 +23,7 @@ import yaml
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 try:
@@ -103,6 +104,7 @@ async def _run(stack: str, project: str, config: StackConfig, program: Path) -> 
     monitor = _Recorder(nothing, result)
     mocks.set_mocks(nothing, project, stack, preview=True, logger=_logger(result), monitor=monitor)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    SETTINGS.outputs.clear()  # of an earlier loop, for which the run would wait forever
     try:
         await run_pulumi_func(lambda: _program(program))
     except ModuleNotFoundError as error:
