@@ -6,8 +6,11 @@ Owns the choice of the address to connect to. Does not judge it (`checks.name`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
+import os
+import signal
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -22,6 +25,7 @@ NO_DOCKER: Final = "run verify where docker reaches the stack's Docker host; --d
 NO_HTTPS: Final = "no https (see certificate)"
 """Of a check that needs https where there is none: that is the fault of `certificate`, or before it of `name`."""
 _DOCKER_SECONDS: Final = 8.0
+_END_SECONDS: Final = 0.3
 
 
 class NoDocker(Exception):
@@ -163,7 +167,7 @@ class Context:
             raise NoDocker(f"docker: {error}") from None
         finally:
             if child.returncode is None:
-                child.kill()
+                await _end(child)
         if child.returncode == 0:
             return out.decode("utf-8", "replace")
         message = (err.decode("utf-8", "replace").strip().splitlines() or ["docker said nothing"])[-1]
@@ -184,6 +188,14 @@ class Context:
         if not isinstance(found, dict):
             raise Unreachable(f"{role} answers {text.strip()[:60]!r} instead of JSON")
         return found
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """Ends a command with all that it started, which would hold its pipes open after the event loop's end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(Unreachable):
+        await net.with_timeout(child.communicate(), _END_SECONDS)
 
 
 def new_room(prefix: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -18,13 +19,17 @@ from tests.values import load
 
 
 def _free_ports(count: int, kind: int = socket.SOCK_STREAM) -> list[int]:
-    probes = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Free ports of the loopback address, none of them one that coturn relays through."""
+    first, last = load().turn_relay_ports
+    with contextlib.ExitStack() as probes:
+        ports: list[int] = []
+        while len(ports) < count:
+            probe = probes.enter_context(socket.socket(socket.AF_INET, kind))
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            if not first <= port <= last:
+                ports.append(port)
+        return ports
 
 
 @pytest.fixture
