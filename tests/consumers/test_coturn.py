@@ -60,10 +60,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def accepted(port: int, secret: str) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
         own.connect(("127.0.0.1", port))
+        client = Client(own, *credentials(secret))
         try:
-            Client(own, *credentials(secret)).allocate()
+            client.allocate()
         except Refused:
             return False
+        client.release()
         return True
 
 
