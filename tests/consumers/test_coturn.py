@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import socket
 import subprocess
@@ -57,15 +58,19 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         process.wait(10)
 
 
+CLIENTS = itertools.count(1)
+
+
 def accepted(port: int, secret: str) -> bool:
+    """Each client has an address of its own: coturn remembers for a while who was at a port."""
+    number = next(CLIENTS)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        own.bind((f"127.1.{number >> 8}.{number & 255}", 0))
         own.connect(("127.0.0.1", port))
-        client = Client(own, *credentials(secret))
         try:
-            client.allocate()
+            Client(own, *credentials(secret)).allocate()
         except Refused:
             return False
-        client.release()
         return True
 
 

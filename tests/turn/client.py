@@ -20,10 +20,9 @@ import pytest
 
 from ops.verify import stun
 
-ALLOCATE, REFRESH, CREATE_PERMISSION, SEND, DATA = 0x0003, 0x0004, 0x0008, 0x0016, 0x0017
+ALLOCATE, CREATE_PERMISSION, SEND, DATA = 0x0003, 0x0008, 0x0016, 0x0017
 SUCCESS, ERROR = 0x0100, 0x0110
-USERNAME, ERROR_CODE, LIFETIME, PEER, PAYLOAD = 0x0006, 0x0009, 0x000D, 0x0012, 0x0013
-REALM, NONCE = 0x0014, 0x0015
+USERNAME, ERROR_CODE, PEER, PAYLOAD, REALM, NONCE = 0x0006, 0x0009, 0x0012, 0x0013, 0x0014, 0x0015
 RELAYED, FAMILY, TRANSPORT = 0x0016, 0x0017, 0x0019
 IPV6_RELAY: Final = {FAMILY: struct.pack("!B3x", 2)}
 
@@ -62,10 +61,6 @@ class Client:
             self._ask(ALLOCATE, wanted)
         transaction, answer = self._ask(ALLOCATE, wanted)
         return stun.address(answer[RELAYED], transaction)
-
-    def release(self) -> None:
-        """Gives the allocation back, so that a client at the same port after this one may have another."""
-        self._ask(REFRESH, {LIFETIME: bytes(4)})
 
     def permit(self, peer: str, port: int = 0) -> None:
         """Asks that this peer may be sent to. Raises Refused."""
