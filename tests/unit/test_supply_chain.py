@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
 from components.stack import images
@@ -49,6 +51,8 @@ FACTS: Final = {
 
 
 def tracked() -> list[str]:
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("no git, which knows the project's files")
     run = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
     return [name for name in run.stdout.decode().splitlines() if (ROOT / name).is_file()]
 
